@@ -1,0 +1,71 @@
+"""Every setting of LEAP in one place, read from the environment (`LEAP_…`) when asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """One reading of the environment; immutable, cheap to make again."""
+
+    model_config = SettingsConfigDict(env_prefix="LEAP_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default=CHECKOUT / ".leap",
+        description="Folder of the embedded server, local storage, keys and runtime state.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="The application's PostgreSQL 12+; unset means the embedded server.",
+    )
+    migration_url: str | None = Field(
+        default=None,
+        description="Connection that owns the schema and migrates it; default: the application's.",
+    )
+    dagster_database_url: str | None = Field(
+        default=None,
+        description="Dagster's database; default: the same server, `<name>_dagster`.",
+    )
+    postgres_data: Path | None = Field(
+        default=None,
+        description="Data folder of the embedded server; default: `<home>/postgres`.",
+    )
+    storage_root: Path | None = Field(
+        default=None, description="Root of the local storage; default: `<home>/storage`."
+    )
+    whisper_model: str = Field(
+        default="tiny.en",
+        description="Local speech model: `tiny.en` (shipped), another name, or a folder.",
+    )
+    whisper_threads: int = Field(default=0, ge=0, description="0 = one per core.")
+    blank_max_seconds: int = Field(
+        default=20 * 60, description="Shorter recordings are blank, in seconds."
+    )
+    blank_max_bytes: int = Field(
+        default=25 * 1024 * 1024, description="Smaller recordings are blank, in bytes."
+    )
+    dagster_port: int = Field(default=3000, description="Port of Dagster's UI, on loopback.")
+    console_port: int = Field(default=8501, description="Port of the console, on loopback.")
+    max_attempts: int = Field(
+        default=3, ge=1, description="Dead workers a piece of work may cost before it is FAILED."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def storage(self) -> Path:
+        return self.storage_root or self.home / "storage"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+
+def load_settings() -> Settings:
+    """Read the environment now."""
+    return Settings()
