@@ -11,7 +11,6 @@ from enum import StrEnum
 from leap_pipeline.domain.config import ProcessingConfig
 from leap_pipeline.domain.states import (
     DownloadStatus,
-    Phase,
     Platform,
     Stage,
     StageStatus,

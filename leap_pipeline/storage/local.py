@@ -1,0 +1,95 @@
+"""Artifacts on a local disk: written in a scratch folder, then put in place in one step."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from leap_pipeline.errors import DataError, UserActionError
+
+SCRATCH = ".scratch"
+
+
+class LocalStorage:
+    """A storage root in a file system; scratch lies in it too, so that a rename is atomic."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, relative: str) -> Path:
+        """The file behind a relative path; raises `DataError` where it would leave the root."""
+        found = (self.root / relative).resolve()
+        if not found.is_relative_to(self.root.resolve()):
+            msg = f"The stored path “{relative}” leads out of the storage root."
+            raise DataError(msg)
+        return found
+
+    def fetch(self, relative: str) -> Path:
+        """A stored file to read; raises `DataError` where it is gone."""
+        found = self.path(relative)
+        if not found.is_file():
+            msg = f"The stored file {relative} is missing: force the stage that makes it."
+            raise DataError(msg)
+        return found
+
+    def put(self, made: Path, relative: str) -> int:
+        """Move a whole, verified scratch file to its final name; durable on return. Bytes."""
+        final = self.path(relative)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with made.open("rb") as handle:
+            os.fsync(handle.fileno())
+        made.replace(final)
+        _sync_folder(final.parent)
+        return final.stat().st_size
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """An empty folder of that name for the length of the block."""
+        folder = self.root / SCRATCH / name
+        shutil.rmtree(folder, ignore_errors=True)
+        with disk_full_explained(self.root):
+            folder.mkdir(parents=True)
+        try:
+            with disk_full_explained(self.root):
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep_scratch(self, prefix: str) -> None:
+        """Remove what dead workers left under scratch names that begin with `prefix`."""
+        for left in (self.root / SCRATCH).glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def remove(self, relative: str) -> None:
+        """Remove a file or a folder; what is not there is no error."""
+        target = self.path(relative)
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            with suppress(FileNotFoundError):
+                target.unlink()
+
+
+@contextmanager
+def disk_full_explained(where: Path) -> Iterator[None]:
+    """Turns the system's “no space” into a sentence that says where and how much is left."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        free = shutil.disk_usage(where).free // 2**20
+        msg = f"The disk that holds {where} is full ({free} MiB left): free some space and retry."
+        raise UserActionError(msg) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
