@@ -1,0 +1,18 @@
+"""All tables in one `MetaData`: importing this module registers every model."""
+
+from __future__ import annotations
+
+from leap_pipeline.db.base import Base
+from leap_pipeline.db.models import (
+    automation,
+    celery,
+    recordings,
+    runs,
+    subscriptions,
+    templates,
+    users,
+)
+
+MODEL_MODULES = (users, subscriptions, recordings, templates, automation, celery, runs)
+
+metadata = Base.metadata
