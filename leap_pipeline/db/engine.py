@@ -1,0 +1,122 @@
+"""Transactions in the application's database: each takes a role, and only for its own length.
+
+The login role owns the schema, so nothing here works under it: a transaction begins with
+`SET LOCAL ROLE`, which ends with it, on pooled connections and behind transaction-mode poolers
+alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Engine, NullPool, QueuePool, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from leap_pipeline.db.connection_errors import explained, role_refused
+from leap_pipeline.db.urls import DatabaseUrls, plain
+
+APPLICATION_ROLE = "leap_app"
+SYSTEM_ROLE = "leap_system"
+# SET LOCAL ROLE and SET LOCAL leap.user_id in one round trip.
+TAKE_ROLE = text(
+    "SELECT set_config('role', :role, true), set_config('leap.user_id', :user_id, true)"
+)
+CONNECT_SECONDS = 10
+POOL_SIZE, POOL_OVERFLOW, POOL_WAIT_SECONDS, POOL_RECYCLE_SECONDS = 5, 5, 30, 1800
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
+
+class Database:
+    """The application's database.
+
+    `pooled` is for servers, which live long and serve many; a run worker opens a connection a
+    transaction and holds none in between.
+    """
+
+    def __init__(self, urls: DatabaseUrls, *, pooled: bool = False) -> None:
+        self.urls = urls
+        self._engine = _make_engine(urls, pooled=pooled)
+
+    @contextmanager
+    def tenant(self, user_id: str) -> Iterator[Session]:
+        """One transaction as the application, seeing what belongs to `user_id`.
+
+        Commits at the end, rolls back on any exception. Raises UserActionError or TransientError
+        where the server cannot be used.
+        """
+        with self._transaction(APPLICATION_ROLE, user_id) as session:
+            yield session
+
+    @contextmanager
+    def system(self) -> Iterator[Session]:
+        """One transaction of the system: sensors, retention, administration. Sees all tenants."""
+        with self._transaction(SYSTEM_ROLE, "") as session:
+            yield session
+
+    def lock_connection(self) -> psycopg.Connection:
+        """A direct connection for session-level advisory locks; the caller closes it.
+
+        Autocommit, the login role, broken within about 25 s of silence. It must reach the server
+        itself: behind a transaction-mode pooler such a lock would belong to anybody.
+        """
+        try:
+            return psycopg.connect(
+                make_conninfo(
+                    plain(self.urls.migration),
+                    application_name="leap-lock",
+                    connect_timeout=CONNECT_SECONDS,
+                    **KEEPALIVES,
+                ),
+                autocommit=True,
+                prepare_threshold=None,
+            )
+        except psycopg.Error as error:
+            raise explained(error, self.urls.migration) from error
+
+    def dispose(self) -> None:
+        """Close what the pool holds."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, role: str, user_id: str) -> Iterator[Session]:
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            self._take(session, role, user_id)
+            yield session
+
+    def _take(self, session: Session, role: str, user_id: str) -> None:
+        try:
+            session.execute(TAKE_ROLE, {"role": role, "user_id": user_id})
+        except DBAPIError as error:
+            url = self.urls.application
+            raise (role_refused(error, role, url) or explained(error, url)) from error
+
+
+def _make_engine(urls: DatabaseUrls, *, pooled: bool) -> Engine:
+    arguments = {
+        "application_name": "leap",
+        "connect_timeout": CONNECT_SECONDS,
+        # Prepared statements outlive a transaction; behind a pooler the next one runs elsewhere.
+        "prepare_threshold": None,
+        **KEEPALIVES,
+    }
+    if not pooled:
+        return create_engine(urls.application, poolclass=NullPool, connect_args=arguments)
+    return create_engine(
+        urls.application,
+        poolclass=QueuePool,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_recycle=POOL_RECYCLE_SECONDS,
+        pool_pre_ping=True,
+        connect_args=arguments,
+    )

@@ -1,0 +1,76 @@
+"""Other processes, looked at by their id: is it alive, what is it, when did it begin.
+
+An id alone proves nothing: it is used again after its process ended. So a process is known by its
+id together with the moment it began or the command it runs. On Linux /proc answers, elsewhere
+`ps`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def exists(pid: int) -> bool:
+    """True for a process of anybody, a zombie that nobody has reaped yet included."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    """True for a running process of anybody; False for none and for a zombie."""
+    return exists(pid) and _state(pid) not in ("Z", "X")
+
+
+def command_line(pid: int) -> tuple[str, ...]:
+    """The arguments it was started with; empty for none, a zombie or a kernel thread."""
+    if not PROC.joinpath("self").exists():
+        return tuple(_ps(pid, "args").split())
+    try:
+        raw = PROC.joinpath(str(pid), "cmdline").read_bytes()
+    except OSError:
+        return ()
+    return tuple(part.decode(errors="replace") for part in raw.rstrip(b"\0").split(b"\0") if part)
+
+
+def began(pid: int) -> str | None:
+    """When it began, in the system's own unit: with the id it names a process for good."""
+    if not PROC.joinpath("self").exists():
+        return _ps(pid, "lstart") or None
+    fields = _stat(pid)
+    return fields[19] if len(fields) > 19 else None
+
+
+def _state(pid: int) -> str:
+    if not PROC.joinpath("self").exists():
+        return _ps(pid, "state")[:1]
+    fields = _stat(pid)
+    return fields[0] if fields else "X"
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of proc(5) `stat` from the third on: the second may hold blanks and brackets."""
+    try:
+        text = PROC.joinpath(str(pid), "stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
+
+
+def _ps(pid: int, column: str) -> str:
+    ps = shutil.which("ps")
+    if ps is None:
+        return ""
+    done = subprocess.run(
+        [ps, "-o", f"{column}=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

@@ -1,0 +1,105 @@
+"""PostgreSQL servers for tests: the product's own embedded server in a home of its own.
+
+Migrations run once, into a template; a test gets a copy of it, which takes a few hundredths of a
+second and is dropped afterwards.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import URL
+
+from leap_pipeline.db.binaries import Binaries
+from leap_pipeline.db.embedded import EmbeddedServer
+from leap_pipeline.db.urls import DAGSTER_DRIVER, DatabaseUrls, embedded_url, plain
+from leap_pipeline.settings import Settings
+
+# Nobody minds if a test's data does not survive a power cut.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+TEMPLATE = "leap_template"
+
+
+class TestServer:
+    """One running server; `admin` logs in as the owner role, which may make databases and roles."""
+
+    __test__ = False
+
+    def __init__(self, settings: Settings, embedded: EmbeddedServer) -> None:
+        self.settings = settings
+        self.embedded = embedded
+        self.admin: URL = embedded_url(embedded.ensure_running(), "postgres")
+
+    @property
+    def superuser(self) -> URL:
+        """The bootstrap superuser, for setting the scene where no other role may."""
+        password = self.embedded.folder.superuser.read_text(encoding="utf-8")
+        return self.admin.set(username="postgres", password=password)
+
+    @cached_property
+    def template(self) -> str:
+        """A database with all migrations, made when first asked for."""
+        from leap_pipeline.db import migrate
+
+        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+        migrate.upgrade(urls_of(self.admin.set(database=TEMPLATE)))
+        return TEMPLATE
+
+    @contextmanager
+    def database(self, *, migrated: bool = True) -> Iterator[URL]:
+        """A fresh database, dropped afterwards whoever is still connected to it."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        template = self.template if migrated else "template0"
+        self.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        try:
+            yield self.admin.set(database=name)
+        finally:
+            self.drop(name)
+            self.drop(f"{name}_dagster")
+
+    def drop(self, name: str) -> None:
+        self.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+    def execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(plain(self.admin), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def server(binaries: Binaries | None = None) -> Iterator[TestServer]:
+    """Start a server in a temporary home; stop and remove it whatever happens."""
+    home = Path(tempfile.mkdtemp(prefix="leap-test-server-"))
+    home.chmod(0o711)
+    settings = Settings(home=home, postgres_data=home / "postgres")
+    embedded = EmbeddedServer(settings, binaries=binaries, options=FAST)
+    try:
+        yield TestServer(settings, embedded)
+    finally:
+        embedded.stop()
+        shutil.rmtree(home)
+
+
+def urls_of(application: URL) -> DatabaseUrls:
+    """What `resolve` makes of one URL, without settings."""
+    dagster = application.set(drivername=DAGSTER_DRIVER, database=f"{application.database}_dagster")
+    return DatabaseUrls(application=application, migration=application, dagster=dagster)
+
+
+def system_binaries(major: int) -> Binaries | None:
+    """PostgreSQL `major` of the operating system, where it is installed."""
+    folder = Path(f"/usr/lib/postgresql/{major}/bin")
+    return Binaries(folder, f"{major}", "the system") if folder.exists() else None
