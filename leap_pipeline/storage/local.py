@@ -36,12 +36,15 @@ class LocalStorage:
             raise DataError(msg)
         return found
 
-    def put(self, made: Path, relative: str) -> int:
-        """Move a whole, verified scratch file to its final name; durable on return. Bytes."""
-        final = self.path(relative)
-        final.parent.mkdir(parents=True, exist_ok=True)
+    def settle(self, made: Path) -> None:
+        """Wait until the bytes of a scratch file are on the disk; slow, so not in a transaction."""
         with made.open("rb") as handle:
             os.fsync(handle.fileno())
+
+    def put(self, made: Path, relative: str) -> int:
+        """Move a whole, verified and settled scratch file to its final name; its bytes."""
+        final = self.path(relative)
+        final.parent.mkdir(parents=True, exist_ok=True)
         made.replace(final)
         _sync_folder(final.parent)
         return final.stat().st_size

@@ -82,7 +82,10 @@ class Recording(Base):
     created_at: Mapped[CreatedAt | None]
     updated_at: Mapped[UpdatedAt | None]
 
+    # Beyond the design (011): the facts behind SKIPPED, and PENDING_SOURCE, PENDING, IN_PROGRESS,
+    # COMPLETED or FAILED for the raw video, from which `status` is computed.
     skip_reason: Mapped[str | None] = mapped_column(String(1000))
+    download_status: Mapped[str] = mapped_column(String(50), server_default="PENDING")
 
     # No joined loading here: a status move locks the recording's row with FOR UPDATE, which
     # PostgreSQL refuses on the nullable side of an outer join.

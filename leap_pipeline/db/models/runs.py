@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leap_pipeline.db.base import (
@@ -55,6 +55,7 @@ class RecordingRun(Base):
     forced_from: Mapped[str | None] = mapped_column(String(50))
     due_at: Mapped[datetime | None]
     reason: Mapped[str | None] = mapped_column(Text)
+    progress: Mapped[float | None] = mapped_column(Double)  # of the current asset, 0.0 to 1.0
     requested_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

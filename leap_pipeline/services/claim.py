@@ -1,0 +1,127 @@
+"""Taking a piece of work for this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.db.models.runs import RecordingRun
+from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.states import Phase, Platform, RunState
+from leap_pipeline.errors import AlreadyRunning, InputError, Superseded
+from leap_pipeline.services.liveness import WorkLock, lock_class
+from leap_pipeline.services.moves import move_run
+from leap_pipeline.services.projection import lock_recording
+from leap_pipeline.services.reconcile import put_back
+from leap_pipeline.services.runs import live_run, new_run
+from leap_pipeline.services.work import Work
+from leap_pipeline.storage.local import LocalStorage
+from leap_pipeline.storage.paths import RecordingPaths
+
+LOCK_WAIT_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Token:
+    """The run token that a launch carries: a run row and its generation when it was queued."""
+
+    run_id: int
+    generation: int
+
+
+def claim(
+    database: Database,
+    storage: LocalStorage,
+    recording_id: int,
+    *,
+    phase: Phase,
+    platform: Platform | None = None,
+    token: Token | None = None,
+    dagster_run_id: str | None = None,
+    requested_by: str = "dagster",
+) -> Work:
+    """Take a piece of work for this process.
+
+    A launch made by LEAP carries its `token`; a run that a person started in Dagster has none and
+    gets a row of its own. Raises `AlreadyRunning` where another worker lives, `Superseded` where
+    the token is out of date.
+    """
+    user_id, slug = _owner(database, recording_id)
+    lock = WorkLock(database.lock_connection(), lock_class(phase, platform), recording_id)
+    if not lock.acquire(LOCK_WAIT_SECONDS):
+        lock.release()
+        msg = f"Recording {recording_id} is being processed by another worker."
+        raise AlreadyRunning(msg)
+    try:
+        with database.tenant(user_id) as session:
+            row = _row_to_claim(session, recording_id, phase, platform, token, requested_by)
+            values = {
+                "attempts": RecordingRun.attempts + 1,
+                "generation": RecordingRun.generation + 1,
+                "dagster_run_id": dagster_run_id,
+                "started_at": func.now(),
+                "reason": None,
+            }
+            move_run(session, row.id, RunState.RUNNING, values)
+            session.refresh(row)
+            run_id, generation = row.id, row.generation
+    except BaseException:
+        lock.release()
+        raise
+    storage.sweep_scratch(f"{recording_id}-{phase}-")
+    paths = RecordingPaths(slug, recording_id)
+    return Work(
+        database=database,
+        storage=storage,
+        recording_id=recording_id,
+        user_id=user_id,
+        paths=paths,
+        phase=phase,
+        platform=platform,
+        run_id=run_id,
+        generation=generation,
+        lock=lock,
+    )
+
+
+def _owner(database: Database, recording_id: int) -> tuple[str, int]:
+    with database.system() as session:
+        found = session.execute(
+            select(User.id, User.user_slug)
+            .join(Recording, Recording.user_id == User.id)
+            .where(Recording.id == recording_id)
+        ).one_or_none()
+    if found is None:
+        msg = f"There is no recording {recording_id} with an owner: check its number."
+        raise InputError(msg)
+    return found[0], found[1]
+
+
+def _row_to_claim(
+    session: Session,
+    recording_id: int,
+    phase: Phase,
+    platform: Platform | None,
+    token: Token | None,
+    requested_by: str,
+) -> RecordingRun:
+    row = live_run(session, recording_id, phase, platform)
+    if token is not None:
+        known = row is not None and (row.id, row.generation) == (token.run_id, token.generation)
+        if row is None or not known or row.state != RunState.QUEUED:
+            msg = f"This launch of recording {recording_id} is out of date: a newer one has it."
+            raise Superseded(msg)
+        return row
+    if row is None:
+        locked = lock_recording(session, recording_id)
+        return new_run(session, locked, phase, platform, requested_by)
+    if row.state == RunState.RUNNING:
+        put_back(session, row)  # the lock is ours, so whoever ran it is dead
+    elif row.state == RunState.WAITING:
+        move_run(session, row.id, RunState.QUEUED)
+    session.refresh(row)
+    return row

@@ -1,0 +1,200 @@
+"""A local file becomes a recording: verified first, stored whole, matched, and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, lazyload
+from ulid import ULID
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.recordings import Recording, SourceMetadata
+from leap_pipeline.db.models.runs import StoredObject
+from leap_pipeline.db.models.templates import RecordingTemplate
+from leap_pipeline.domain.identity import partition_key
+from leap_pipeline.domain.matching import Candidate, first_match
+from leap_pipeline.media.probe import MediaInfo, require_lecture
+from leap_pipeline.progress import ProgressCallback, ignore
+from leap_pipeline.services.planning import ensure_stages
+from leap_pipeline.services.projection import lock_recording, refresh_status
+from leap_pipeline.services.users import find_user
+from leap_pipeline.settings import Settings
+from leap_pipeline.sources.local_file import clean_name, copy_verified, digest, storage_suffix
+from leap_pipeline.storage.local import LocalStorage
+from leap_pipeline.storage.paths import RecordingPaths
+
+LOCAL_FILE = "LOCAL_FILE"
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """`created` is False where the user had this very file already."""
+
+    recording_id: int
+    partition: str
+    created: bool
+    template_id: int | None
+
+
+@dataclass(frozen=True)
+class _Incoming:
+    path: Path
+    name: str
+    key: str
+    size: int
+    media: MediaInfo
+
+
+def ingest_file(
+    database: Database,
+    storage: LocalStorage,
+    settings: Settings,
+    path: Path,
+    *,
+    email: str,
+    progress: ProgressCallback = ignore,
+) -> Ingested:
+    """Take a video file over; raises `InputError` with nothing left behind."""
+    with database.system() as session:
+        user = find_user(session, email)
+        user_id, slug = user.id, user.user_slug
+    media = require_lecture(path)
+    key = f"sha256:{digest(path, lambda fraction: progress(fraction * 0.4))}"
+    incoming = _Incoming(path, clean_name(path.stem), key, path.stat().st_size, media)
+    with database.tenant(user_id) as session:
+        known = _known(session, user_id, slug, key)
+    if known is not None:
+        return known
+    with storage.scratch(f"ingest-{ULID()}") as folder:
+        copy = folder / "source"
+        copy_verified(
+            path,
+            copy,
+            key.removeprefix("sha256:"),
+            lambda fraction: progress(0.4 + fraction * 0.6),
+        )
+        return _store(database, storage, settings, incoming, copy, user_id, slug)
+
+
+def _store(
+    database: Database,
+    storage: LocalStorage,
+    settings: Settings,
+    incoming: _Incoming,
+    copy: Path,
+    user_id: str,
+    slug: int,
+) -> Ingested:
+    placed: str | None = None
+    try:
+        with database.tenant(user_id) as session:
+            recording = _recording(settings, incoming, user_id)
+            match_template(session, recording)
+            session.add(recording)
+            session.flush()
+            paths = RecordingPaths(slug, recording.id)
+            final = paths.source(storage_suffix(incoming.path))
+            if not _claim_key(session, recording, incoming, final):
+                session.rollback()
+                known = _known(session, user_id, slug, incoming.key)
+                if known is not None:
+                    return known
+            placed = final
+            size = storage.put(copy, final)
+            session.add(
+                StoredObject(
+                    user_id=user_id,
+                    recording_id=recording.id,
+                    kind="raw_video",
+                    path=final,
+                    bytes=size,
+                    sha256=incoming.key.removeprefix("sha256:"),
+                )
+            )
+            ensure_stages(session, lock_recording(session, recording.id))
+            refresh_status(session, recording.id)
+            return Ingested(
+                recording.id, partition_key(slug, recording.id), True, recording.template_id
+            )
+    except BaseException:
+        if placed is not None:
+            storage.remove(placed)
+        raise
+
+
+def match_template(session: Session, recording: Recording) -> None:
+    """Map a recording to the first of its owner's active templates that matches."""
+    templates = session.scalars(
+        select(RecordingTemplate)
+        .where(
+            RecordingTemplate.user_id == recording.user_id,
+            RecordingTemplate.is_active.is_(True),
+            RecordingTemplate.is_draft.is_(False),
+        )
+        .options(lazyload("*"))
+    )
+    candidates = [
+        Candidate(row.id, row.created_at or datetime.min.replace(tzinfo=UTC), row.matching_rules)
+        for row in templates
+    ]
+    found = first_match(candidates, recording.display_name, recording.input_source_id)
+    recording.template_id = found.id if found else None
+    recording.is_mapped = found is not None
+
+
+def source_file(meta: Mapping[str, Any] | None) -> tuple[str, int]:
+    """Where ingest put a local file, and its size in bytes."""
+    content = meta or {}
+    return str(content["stored_path"]), int(content["bytes"])
+
+
+def _recording(settings: Settings, incoming: _Incoming, user_id: str) -> Recording:
+    duration = round(incoming.media.duration)
+    blank = duration < settings.blank_max_seconds or incoming.size < settings.blank_max_bytes
+    return Recording(
+        user_id=user_id,
+        display_name=incoming.name,
+        start_time=datetime.fromtimestamp(incoming.path.stat().st_mtime, tz=UTC),
+        duration=duration,
+        video_file_size=incoming.size,
+        blank_record=blank,
+    )
+
+
+def _claim_key(session: Session, recording: Recording, incoming: _Incoming, final: str) -> bool:
+    """Write the source row; False where another ingest of the same file came first."""
+    meta = {"file_name": incoming.path.name, "stored_path": final, "bytes": incoming.size}
+    row = session.execute(
+        insert(SourceMetadata)
+        .values(
+            recording_id=recording.id,
+            user_id=recording.user_id,
+            source_type=LOCAL_FILE,
+            source_key=incoming.key,
+            meta=meta,
+        )
+        .on_conflict_do_nothing()
+        .returning(SourceMetadata.id)
+    ).first()
+    return row is not None
+
+
+def _known(session: Session, user_id: str, slug: int, key: str) -> Ingested | None:
+    found = session.execute(
+        select(Recording.id, Recording.template_id)
+        .join(SourceMetadata, SourceMetadata.recording_id == Recording.id)
+        .where(
+            SourceMetadata.user_id == user_id,
+            SourceMetadata.source_type == LOCAL_FILE,
+            SourceMetadata.source_key == key,
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    return Ingested(found[0], partition_key(slug, found[0]), False, found[1])

@@ -1,0 +1,137 @@
+"""Run rows: the home of due times, attempts and the run token (`generation`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, lazyload
+
+from leap_pipeline.db.models.runs import RecordingRun
+from leap_pipeline.domain.planner import DONE, Plan
+from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, Platform, RunState, Stage
+from leap_pipeline.errors import AlreadyRunning, UserActionError
+from leap_pipeline.services.moves import move_run
+from leap_pipeline.services.planning import (
+    apply_plan,
+    ensure_stages,
+    make_plan,
+    plan_input,
+    reset_stage,
+)
+from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
+
+
+@dataclass(frozen=True)
+class Requested:
+    """The plan that was made, and its live run row; no row where nothing is to be done."""
+
+    plan: Plan
+    run_id: int | None
+    generation: int = 0
+
+
+def live_run(
+    session: Session, recording_id: int, phase: Phase, platform: Platform | None = None
+) -> RecordingRun | None:
+    """The live row of a piece of work, locked."""
+    return session.scalars(
+        select(RecordingRun)
+        .where(
+            RecordingRun.recording_id == recording_id,
+            RecordingRun.phase == phase,
+            func.coalesce(RecordingRun.target_type, "") == (platform or ""),
+            RecordingRun.state.in_([str(state) for state in LIVE_RUN_STATES]),
+        )
+        .options(lazyload("*"))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def request_run(
+    session: Session,
+    recording_id: int,
+    *,
+    requested_by: str,
+    phase: Phase = Phase.PREPARE,
+    platform: Platform | None = None,
+    force: Stage | None = None,
+) -> Requested:
+    """Plan a recording and queue what is missing.
+
+    `force` names a stage that is redone with all that uses its result. A row that is queued or
+    waiting is taken up again; one that a worker holds raises `AlreadyRunning`. A recording that
+    cannot be run raises `UserActionError`.
+    """
+    live = live_run(session, recording_id, phase, platform)
+    if live is not None and live.state == RunState.RUNNING:
+        msg = f"Recording {recording_id} is already being processed (run {live.id}): wait for it."
+        raise AlreadyRunning(msg)
+    locked = lock_recording(session, recording_id)
+    ensure_stages(session, locked)
+    if force is not None:
+        reset_stage(session, locked, force)
+        locked = refresh_status(session, recording_id)
+    plan = settle_plan(session, locked, phase, platform)
+    if plan.refused is not None:
+        msg = f"Recording {recording_id} cannot be run: {plan.refused}."
+        raise UserActionError(msg)
+    if not plan.selection:
+        if live is not None:
+            move_run(session, live.id, RunState.DONE)
+        return Requested(plan, None)
+    row = live or new_run(session, locked, phase, platform, requested_by)
+    row.selection = [str(asset) for asset in plan.selection]
+    row.forced_from = force
+    session.flush()
+    if live is not None and live.state == RunState.WAITING:
+        move_run(session, live.id, RunState.QUEUED, {"generation": RecordingRun.generation + 1})
+        session.refresh(row)
+    return Requested(plan, row.id, row.generation)
+
+
+def settle_plan(session: Session, locked: Locked, phase: Phase, platform: Platform | None) -> Plan:
+    """Plan, write the skipped stages, and plan again where that woke a stage."""
+    plan = make_plan(plan_input(session, locked), phase, platform)
+    if phase is not Phase.PREPARE or plan.refused is not None:
+        return plan
+    locked, woken = apply_plan(session, locked, plan)
+    return make_plan(plan_input(session, locked), phase, platform) if woken else plan
+
+
+def why_nothing(plan: Plan) -> str:
+    """One line for a plan with an empty selection."""
+    reasons = sorted({reason for reason in plan.left_out.values() if reason != DONE})
+    return "; ".join(reasons) if reasons else "everything is already done"
+
+
+def new_run(
+    session: Session,
+    locked: Locked,
+    phase: Phase,
+    platform: Platform | None,
+    requested_by: str,
+) -> RecordingRun:
+    """A queued row; its generation goes on from the rows before it, so run keys never repeat."""
+    before = session.scalar(
+        select(func.max(RecordingRun.generation)).where(
+            RecordingRun.recording_id == locked.recording.id,
+            RecordingRun.phase == phase,
+            func.coalesce(RecordingRun.target_type, "") == (platform or ""),
+        )
+    )
+    row = RecordingRun(
+        recording_id=locked.recording.id,
+        user_id=locked.recording.user_id,
+        phase=phase,
+        target_type=platform,
+        state=RunState.QUEUED,
+        requested_by=requested_by,
+        generation=(before or 0) + 1,
+        attempts=0,
+        selection=[],
+    )
+    session.add(row)
+    session.flush()
+    return row
