@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +54,9 @@ class Settings(BaseSettings):
     )
     dagster_port: int = Field(default=3000, description="Port of Dagster's UI, on loopback.")
     console_port: int = Field(default=8501, description="Port of the console, on loopback.")
+    max_concurrent_runs: int = Field(
+        default=2, ge=1, description="Runs that Dagster works on at once on this machine."
+    )
     max_attempts: int = Field(
         default=3, ge=1, description="Dead workers a piece of work may cost before it is FAILED."
     )
@@ -69,3 +74,8 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment now."""
     return Settings()
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a child process: this one's, and `extra` on top."""
+    return {**os.environ, **extra}

@@ -11,13 +11,13 @@ from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import Recording
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.users import User
-from leap_pipeline.domain.states import Phase, Platform, RunState
+from leap_pipeline.domain.states import Phase, Platform, RunState, Stage
 from leap_pipeline.errors import AlreadyRunning, InputError, Superseded
 from leap_pipeline.services.liveness import WorkLock, lock_class
 from leap_pipeline.services.moves import move_run
 from leap_pipeline.services.projection import lock_recording
 from leap_pipeline.services.reconcile import put_back
-from leap_pipeline.services.runs import live_run, new_run
+from leap_pipeline.services.runs import force_stage, live_run, new_run
 from leap_pipeline.services.work import Work
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
@@ -41,6 +41,7 @@ def claim(
     phase: Phase,
     platform: Platform | None = None,
     token: Token | None = None,
+    force: Stage | None = None,
     dagster_run_id: str | None = None,
     requested_by: str = "dagster",
 ) -> Work:
@@ -48,7 +49,7 @@ def claim(
 
     A launch made by LEAP carries its `token`; a run that a person started in Dagster has none and
     gets a row of its own. Raises `AlreadyRunning` where another worker lives, `Superseded` where
-    the token is out of date.
+    the token is out of date. `force` redoes a stage and all that uses its result.
     """
     user_id, slug = _owner(database, recording_id)
     lock = WorkLock(database.lock_connection(), lock_class(phase, platform), recording_id)
@@ -59,6 +60,10 @@ def claim(
     try:
         with database.tenant(user_id) as session:
             row = _row_to_claim(session, recording_id, phase, platform, token, requested_by)
+            if force is not None and token is None:
+                force_stage(session, recording_id, force)
+                row.forced_from = force
+                session.flush()
             values = {
                 "attempts": RecordingRun.attempts + 1,
                 "generation": RecordingRun.generation + 1,

@@ -19,6 +19,7 @@ from leap_pipeline.db.models.runs import StoredObject
 from leap_pipeline.db.models.templates import RecordingTemplate
 from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.matching import Candidate, first_match
+from leap_pipeline.errors import TransientError
 from leap_pipeline.media.probe import MediaInfo, require_lecture
 from leap_pipeline.progress import ProgressCallback, ignore
 from leap_pipeline.services.planning import ensure_stages
@@ -40,6 +41,10 @@ class Ingested:
     partition: str
     created: bool
     template_id: int | None
+
+
+class _Taken(Exception):
+    """Another ingest of the same file committed first."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,15 @@ def ingest_file(
             key.removeprefix("sha256:"),
             lambda fraction: progress(0.4 + fraction * 0.6),
         )
-        return _store(database, storage, settings, incoming, copy, user_id, slug)
+        try:
+            return _store(database, storage, settings, incoming, copy, user_id, slug)
+        except _Taken:
+            with database.tenant(user_id) as session:
+                known = _known(session, user_id, slug, key)
+    if known is None:
+        msg = f"{path} was ingested and removed at the same moment: ingest it again."
+        raise TransientError(msg)
+    return known
 
 
 def _store(
@@ -100,11 +113,7 @@ def _store(
             session.flush()
             paths = RecordingPaths(slug, recording.id)
             final = paths.source(storage_suffix(incoming.path))
-            if not _claim_key(session, recording, incoming, final):
-                session.rollback()
-                known = _known(session, user_id, slug, incoming.key)
-                if known is not None:
-                    return known
+            _claim_key(session, recording, incoming, final)
             placed = final
             size = storage.put(copy, final)
             session.add(
@@ -120,7 +129,10 @@ def _store(
             ensure_stages(session, lock_recording(session, recording.id))
             refresh_status(session, recording.id)
             return Ingested(
-                recording.id, partition_key(slug, recording.id), True, recording.template_id
+                recording_id=recording.id,
+                partition=partition_key(slug, recording.id),
+                created=True,
+                template_id=recording.template_id,
             )
     except BaseException:
         if placed is not None:
@@ -167,8 +179,8 @@ def _recording(settings: Settings, incoming: _Incoming, user_id: str) -> Recordi
     )
 
 
-def _claim_key(session: Session, recording: Recording, incoming: _Incoming, final: str) -> bool:
-    """Write the source row; False where another ingest of the same file came first."""
+def _claim_key(session: Session, recording: Recording, incoming: _Incoming, final: str) -> None:
+    """Write the source row; raises `_Taken` where another ingest of the same file came first."""
     meta = {"file_name": incoming.path.name, "stored_path": final, "bytes": incoming.size}
     row = session.execute(
         insert(SourceMetadata)
@@ -182,7 +194,8 @@ def _claim_key(session: Session, recording: Recording, incoming: _Incoming, fina
         .on_conflict_do_nothing()
         .returning(SourceMetadata.id)
     ).first()
-    return row is not None
+    if row is None:
+        raise _Taken
 
 
 def _known(session: Session, user_id: str, slug: int, key: str) -> Ingested | None:
@@ -197,4 +210,9 @@ def _known(session: Session, user_id: str, slug: int, key: str) -> Ingested | No
     ).one_or_none()
     if found is None:
         return None
-    return Ingested(found[0], partition_key(slug, found[0]), False, found[1])
+    return Ingested(
+        recording_id=found[0],
+        partition=partition_key(slug, found[0]),
+        created=False,
+        template_id=found[1],
+    )

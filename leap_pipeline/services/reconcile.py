@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session, lazyload
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.config import ProcessingConfig
 from leap_pipeline.domain.identity import partition_key
-from leap_pipeline.domain.planner import Asset
+from leap_pipeline.domain.planner import Asset, Plan
 from leap_pipeline.domain.states import DownloadStatus, Phase, Platform, RunState, StageStatus
 from leap_pipeline.services.liveness import living, lock_class, try_claim_dead
 from leap_pipeline.services.moves import move_download, move_run, move_stage
@@ -73,10 +74,10 @@ def reconcile(
                 _requeue(session, row)
                 report.woken.append(run_id)
     for run_id in _to_launch(database, now):
-        launch = _launch(database, run_id, now, launch_lost)
-        if launch is not None:
-            report.launches.append(launch)
-        else:
+        found = _launch(database, run_id, now, launch_lost)
+        if isinstance(found, Launch):
+            report.launches.append(found)
+        elif found is not RunState.QUEUED:
             report.ended.append(run_id)
     return report
 
@@ -175,17 +176,17 @@ def _to_launch(database: Database, now: datetime) -> list[int]:
 
 def _launch(
     database: Database, run_id: int, now: datetime, launch_lost: Callable[[int, int], bool]
-) -> Launch | None:
-    """Plan a queued row and mark it as asked for; None where nothing is to be launched."""
+) -> Launch | RunState:
+    """Plan a queued row and mark it as asked for, or say in which state that left the row."""
     with database.system() as session:
         row = _locked(session, run_id)
         if row is None or row.state != RunState.QUEUED:
-            return None
+            return RunState.QUEUED if row is None else RunState(row.state)
         phase, platform = Phase(row.phase), _platform(row)
         if row.requested_at is not None:
             if not launch_lost(row.id, row.generation):
                 session.execute(_asked(row.id, now))
-                return None
+                return RunState.QUEUED
             _requeue(session, row)
             session.refresh(row)
         locked = lock_recording(session, row.recording_id)
@@ -195,23 +196,33 @@ def _launch(
         if not plan.selection:
             wanted = RunState.CANCELLED if plan.refused else RunState.DONE
             move_run(session, row.id, wanted, {"reason": plan.refused})
-            return None
+            return wanted
         session.execute(
             _asked(row.id, now).values(selection=[str(asset) for asset in plan.selection])
         )
-        slug = session.scalar(select(User.user_slug).where(User.id == row.user_id))
-        piece = platform or phase
-        return Launch(
-            run_id=row.id,
-            generation=row.generation,
-            recording_id=row.recording_id,
-            user_id=row.user_id,
-            partition=partition_key(slug or 0, row.recording_id),
-            phase=phase,
-            platform=platform,
-            selection=plan.selection,
-            run_key=f"{row.recording_id}:{piece}:{plan.digest(config)}:{row.generation}",
-        )
+        return _as_launch(session, row, plan, config)
+
+
+def launch_now(database: Database, run_id: int, now: datetime) -> Launch | None:
+    """A queued row as a launch for this very process; None where nothing is left to do."""
+    found = _launch(database, run_id, now, lambda _run, _generation: True)
+    return found if isinstance(found, Launch) else None
+
+
+def _as_launch(session: Session, row: RecordingRun, plan: Plan, config: ProcessingConfig) -> Launch:
+    slug = session.scalar(select(User.user_slug).where(User.id == row.user_id))
+    phase, platform = Phase(row.phase), _platform(row)
+    return Launch(
+        run_id=row.id,
+        generation=row.generation,
+        recording_id=row.recording_id,
+        user_id=row.user_id,
+        partition=partition_key(slug or 0, row.recording_id),
+        phase=phase,
+        platform=platform,
+        selection=plan.selection,
+        run_key=f"{row.recording_id}:{platform or phase}:{plan.digest(config)}:{row.generation}",
+    )
 
 
 def _asked(run_id: int, now: datetime) -> Update:

@@ -71,8 +71,7 @@ def request_run(
     locked = lock_recording(session, recording_id)
     ensure_stages(session, locked)
     if force is not None:
-        reset_stage(session, locked, force)
-        locked = refresh_status(session, recording_id)
+        locked = force_stage(session, recording_id, force)
     plan = settle_plan(session, locked, phase, platform)
     if plan.refused is not None:
         msg = f"Recording {recording_id} cannot be run: {plan.refused}."
@@ -89,6 +88,14 @@ def request_run(
         move_run(session, live.id, RunState.QUEUED, {"generation": RecordingRun.generation + 1})
         session.refresh(row)
     return Requested(plan, row.id, row.generation)
+
+
+def force_stage(session: Session, recording_id: int, first: Stage) -> Locked:
+    """Put a stage and all that uses its result back to PENDING, before anything is written."""
+    locked = lock_recording(session, recording_id)
+    ensure_stages(session, locked)
+    reset_stage(session, locked, first)
+    return refresh_status(session, recording_id)
 
 
 def settle_plan(session: Session, locked: Locked, phase: Phase, platform: Platform | None) -> Plan:

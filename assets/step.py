@@ -1,0 +1,111 @@
+"""What every asset does round its own work: claim, plan again, make, commit, tell Dagster."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from sqlalchemy.exc import DBAPIError
+
+from leap_pipeline.domain.planner import DONE, UPLOADS, Asset
+from leap_pipeline.domain.states import Phase, Platform
+from leap_pipeline.errors import (
+    AlreadyRunning,
+    LeapError,
+    MustWaitError,
+    Superseded,
+    TransientError,
+)
+from leap_pipeline.services.work import Artifact, Begun, Work
+from resources.leap import LeapResource
+
+Step = dg.MaterializeResult[Any]
+PLATFORM_OF = {asset: platform for platform, asset in UPLOADS.items()}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an asset made in its scratch folder, and what is to be written and shown of it."""
+
+    artifacts: Sequence[Artifact] = ()
+    columns: dict[str, Any] = field(default_factory=dict)
+    stage_meta: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    checks: Sequence[dg.AssetCheckResult] = ()
+
+
+Make = Callable[[Work, Begun, Path], Made]
+
+
+def perform(
+    context: dg.AssetExecutionContext, leap: LeapResource, asset: Asset, make: Make
+) -> Iterator[Step]:
+    """Run one asset of a recording; yields nothing where there is nothing for it to do.
+
+    Dagster then skips what stands after it in the same run, and nothing is marked FAILED.
+    """
+    platform: Platform | None = PLATFORM_OF.get(asset)
+    try:
+        work = leap.work(context, Phase.PUBLISH if platform else Phase.PREPARE, platform)
+    except (AlreadyRunning, Superseded) as refused:
+        context.log.info("Nothing done: %s", refused)
+        return
+    made: Made | None = None
+    with _outcome_kept(context, work, asset) as kept:
+        begun = kept.begun = work.begin(asset)
+        if begun.left_out == DONE:
+            context.log.info("Already done: its files are as an earlier run left them.")
+            yield dg.MaterializeResult(metadata={"unchanged": True})
+            return
+        if begun.left_out is not None:
+            _tell_why(context, asset, begun.left_out)
+            return
+        with work.scratch(asset) as folder:
+            made = make(work, begun, folder)
+            work.complete(
+                asset, begun, made.artifacts, columns=made.columns, stage_meta=made.stage_meta
+            )
+    if made is not None:
+        yield dg.MaterializeResult(metadata=made.metadata, check_results=made.checks)
+
+
+@dataclass
+class _Kept:
+    begun: Begun | None = None
+
+
+@contextmanager
+def _outcome_kept(context: dg.AssetExecutionContext, work: Work, asset: Asset) -> Iterator[_Kept]:
+    """The border at which an asset's exception becomes the recording's state."""
+    kept = _Kept()
+    try:
+        yield kept
+    except Superseded as gone:
+        raise dg.Failure(description=str(gone), allow_retries=False) from gone
+    except MustWaitError as wait:
+        work.wait_until(wait.due_at, str(wait))
+        context.log.info("Waiting until %s: %s", wait.due_at.isoformat(), wait)
+    except (DBAPIError, TransientError):
+        # The database is away, so nothing can be marked: the lock goes with this process, and
+        # reconcile puts the work back.
+        context.log.warning("The database or a service went away; the work will be taken up again.")
+        raise
+    except LeapError as error:
+        work.fail(asset, kept.begun, str(error))
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    except Exception as error:  # border of an asset: whatever it is, the recording must say FAILED
+        work.fail(asset, kept.begun, f"unexpected {type(error).__name__}: {error}"[:1000])
+        raise
+
+
+def _tell_why(context: dg.AssetExecutionContext, asset: Asset, reason: str) -> None:
+    context.log.warning("Left out: %s", reason)
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=str(asset),
+            partition=context.partition_key,
+            metadata={"left out": reason},
+        )
+    )

@@ -1,0 +1,73 @@
+"""`leap`: the command line."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from click.exceptions import ClickException, Exit
+
+from leap_pipeline.commands import db, speech, system, users
+from leap_pipeline.commands.dagster_commands import app as dagster_app
+from leap_pipeline.commands.demo import demo
+from leap_pipeline.commands.ingest import ingest
+from leap_pipeline.commands.run import run
+from leap_pipeline.commands.trim import trim
+from leap_pipeline.errors import LeapError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Lecture recordings in; trimmed, transcribed, chaptered, subtitled videos out.",
+)
+
+
+@app.callback()
+def leap(
+    *,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback with every error.")
+    ] = False,
+) -> None:
+    """Lecture recordings in; trimmed, transcribed, chaptered, subtitled videos out."""
+    _debug["on"] = debug
+
+
+_debug = {"on": False}
+
+for command in (demo, ingest, run, trim):
+    app.command()(command)
+for command in (system.up, system.down, system.status, system.doctor):
+    app.command()(command)
+for command in (speech.transcribe, speech.topics, speech.subtitles):
+    app.command()(command)
+app.add_typer(db.app, name="db", help="The application's database.")
+app.add_typer(users.app, name="user", help="User accounts.")
+app.add_typer(dagster_app, name="dagster", help="What Dagster keeps of LEAP.")
+
+
+def main() -> None:
+    """Run the command; an error is one sentence and an exit code that is not 0."""
+    try:
+        app(standalone_mode=False)
+    except Exit as done:
+        sys.exit(done.exit_code)
+    except ClickException as usage:
+        usage.show()
+        sys.exit(usage.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except LeapError as error:
+        _fail(str(error), error)
+    except Exception as error:  # noqa: BLE001 - border of the command: no user meets a traceback
+        _fail(f"Unexpected {type(error).__name__}: {error} (--debug shows where)", error)
+
+
+def _fail(sentence: str, error: Exception) -> None:
+    if _debug["on"]:
+        traceback.print_exception(error)
+    sys.stderr.write(f"leap: {sentence}\n")
+    sys.exit(1)

@@ -1,0 +1,82 @@
+"""Dagster's own folder and instance, made from LEAP's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import yaml
+
+from leap_pipeline.db.urls import DatabaseUrls
+from leap_pipeline.settings import CHECKOUT, Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+PARTITIONS = "recordings"
+
+
+def instance_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
+    """The content of `dagster.yaml` (https://docs.dagster.io/deployment/oss/dagster-yaml)."""
+    url = urls.dagster.render_as_string(hide_password=False)
+    return {
+        "storage": {"postgres": {"postgres_url": url}},
+        "run_coordinator": {
+            "module": "dagster",
+            "class": "QueuedRunCoordinator",
+            "config": {
+                "max_concurrent_runs": settings.max_concurrent_runs,
+                "dequeue_interval_seconds": 1,
+            },
+        },
+        # A killed worker is noticed here; what becomes of its work is decided by `reconcile`.
+        "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
+        "run_retries": {"enabled": False},
+        "sensors": {"use_threads": True, "num_workers": 4},
+        "schedules": {"use_threads": True, "num_workers": 4},
+        "retention": {"sensor": {"purge_after_days": {"skipped": 1, "success": 7}}},
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
+    }
+
+
+def write_dagster_home(settings: Settings, urls: DatabaseUrls) -> None:
+    """Write `dagster.yaml` where it differs; only its owner may read it, for it has a password."""
+    folder = settings.dagster_home
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "dagster.yaml"
+    content = yaml.safe_dump(instance_config(settings, urls), sort_keys=False)
+    if file.exists() and file.read_text() == content:
+        return
+    fresh = folder / "dagster.yaml.new"
+    fresh.touch(mode=0o600)
+    fresh.chmod(0o600)
+    fresh.write_text(content)
+    fresh.replace(file)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What Dagster's processes need beside the environment they inherit."""
+    return {
+        "DAGSTER_HOME": str(settings.dagster_home.resolve()),
+        "LEAP_HOME": str(settings.home.resolve()),
+        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextmanager
+def instance(settings: Settings, urls: DatabaseUrls) -> Iterator[DagsterInstance]:
+    """Dagster's instance; the import takes a second, so only commands that need it pay."""
+    from dagster import DagsterInstance
+
+    write_dagster_home(settings, urls)
+    with DagsterInstance.from_config(str(settings.dagster_home)) as found:
+        yield found
+
+
+def register_partitions(settings: Settings, urls: DatabaseUrls, keys: Iterable[str]) -> None:
+    """Make the recordings' partitions known to Dagster; known ones stay as they are."""
+    with instance(settings, urls) as found:
+        found.add_dynamic_partitions(PARTITIONS, list(keys))
