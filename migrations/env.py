@@ -52,7 +52,7 @@ def options() -> dict[str, Any]:
 
 
 def run_offline() -> None:
-    """SQL to standard output, or a new revision that needs nothing of a database."""
+    """SQL to standard output, or a command that needs nothing of a database."""
     context.configure(dialect_name="postgresql", as_sql=True, **options())
     if context.is_offline_mode():
         with context.begin_transaction():
@@ -90,11 +90,17 @@ def run_online() -> None:
         run(own, migrate.role_members(urls))
 
 
+def needs_no_database() -> bool:
+    """A hand-written revision and a plain history; env.py runs for them to number revisions."""
+    asked = (getattr(config.cmd_opts, name, None) for name in ("autogenerate", "indicate_current"))
+    return any(answer is False for answer in asked)
+
+
 def main() -> None:
     bare = config.cmd_opts is not None
     if bare and config.config_file_name is not None:
         fileConfig(config.config_file_name, disable_existing_loggers=False)
-    if context.is_offline_mode() or getattr(config.cmd_opts, "autogenerate", None) is False:
+    if context.is_offline_mode() or needs_no_database():
         run_offline()
         return
     try:
