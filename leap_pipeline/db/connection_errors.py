@@ -21,6 +21,10 @@ WORDS = (
     (r"too many (clients|connections)|remaining connection slots", "53300"),
     (r"the database system is (starting up|shutting down|in recovery)", "57P03"),
 )
+# Deadlock, serialization failure, lock time-out.
+LOST_TO_ANOTHER = ("40P01", "40001", "55P03")
+# Connection exception, operator intervention (a shutdown).
+CONNECTION_CLASSES = ("08", "57P")
 ASK_A_PERSON = {
     "28P01": "The database at {where} refuses the password of {user}: correct it in the URL.",
     "28000": "The database at {where} does not let {user} log in: allow it, or name another user.",
@@ -47,6 +51,18 @@ def explained(error: psycopg.Error | DBAPIError, url: URL) -> LeapError:
         f"is right ({said})."
     )
     return TransientError(msg)
+
+
+def interrupted(error: DBAPIError, url: URL) -> TransientError | None:
+    """The error for a transaction that may work when done again; None for any other."""
+    code = getattr(error.orig, "sqlstate", None) or ""
+    if code in LOST_TO_ANOTHER:
+        msg = f"A transaction in the database at {where(url)} lost to another one: try again."
+        return TransientError(msg)
+    if error.connection_invalidated or code.startswith(CONNECTION_CLASSES):
+        msg = f"The connection to the database at {where(url)} broke: try again."
+        return TransientError(msg)
+    return None
 
 
 def role_refused(error: DBAPIError, role: str, url: URL) -> LeapError | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leap_pipeline.db.binaries import Binaries, find_binaries, reachable_copy
-from leap_pipeline.db.cluster import HOST, make_data
+from leap_pipeline.db.cluster import HOST, make_data, sync_data
 from leap_pipeline.db.owner import make_owner
 from leap_pipeline.db.postmaster import read_pid_file, shut_down
 from leap_pipeline.db.server_folder import ServerFolder, find_folder, make_folder
@@ -141,6 +141,7 @@ class EmbeddedServer:
             superuser = folder.superuser.read_text(encoding="utf-8")
             user, password = make_owner(HOST, running.port, superuser)
             record = {"user": user, "password": password}
+            sync_data(folder, binaries)
         if record.get("port") != str(running.port):
             record["port"] = str(running.port)
             write_private(folder.record, json.dumps(record))
@@ -149,7 +150,7 @@ class EmbeddedServer:
     def _programs(self, folder: ServerFolder) -> Binaries:
         version = _data_version(folder)
         major = int(version.split(".", maxsplit=1)[0]) if version else None
-        binaries = self._binaries or find_binaries(major=major)
+        binaries = self._binaries or find_binaries(major=major, data=folder.data)
         if major is not None and binaries.major != major:
             msg = (
                 f"The data in {folder.data} belongs to PostgreSQL {major}, but the programs in "

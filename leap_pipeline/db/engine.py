@@ -1,8 +1,7 @@
 """Transactions in the application's database: each takes a role, and only for its own length.
 
-The login role owns the schema, so nothing here works under it: a transaction begins with
-`SET LOCAL ROLE`, which ends with it, on pooled connections and behind transaction-mode poolers
-alike.
+The login role owns the schema, so no work is done as that role: a transaction begins by taking
+another one, which ends with it, on pooled connections and behind transaction-mode poolers alike.
 """
 
 from __future__ import annotations
@@ -11,35 +10,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine, NullPool, QueuePool, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from leap_pipeline.db.connection_errors import explained, role_refused
-from leap_pipeline.db.urls import DatabaseUrls, plain
+from leap_pipeline.db.connection_errors import explained, interrupted, role_refused
+from leap_pipeline.db.urls import CONNECT_SECONDS, DatabaseUrls, connect
+from leap_pipeline.errors import DataError, TransientError
 
 APPLICATION_ROLE = "leap_app"
 SYSTEM_ROLE = "leap_system"
-# SET LOCAL ROLE and SET LOCAL leap.user_id in one round trip.
+# SET LOCAL ROLE, SET LOCAL leap.user_id and SET LOCAL TimeZone in one round trip.
 TAKE_ROLE = text(
-    "SELECT set_config('role', :role, true), set_config('leap.user_id', :user_id, true)"
+    "SELECT set_config('role', :role, true), set_config('leap.user_id', :user_id, true), "
+    "set_config('TimeZone', 'UTC', true)"
 )
-CONNECT_SECONDS = 10
 POOL_SIZE, POOL_OVERFLOW, POOL_WAIT_SECONDS, POOL_RECYCLE_SECONDS = 5, 5, 30, 1800
 KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
 }
 
 
 class Database:
     """The application's database.
 
-    `pooled` is for servers, which live long and serve many; a run worker opens a connection a
-    transaction and holds none in between.
+    `pooled` is for servers, which live long and serve many (at most 10 connections); a run worker
+    opens a connection a transaction and holds none in between.
+
+    Transactions raise UserActionError or TransientError where the server cannot be used, and
+    TransientError where the connection breaks or the transaction loses to another one.
     """
 
     def __init__(self, urls: DatabaseUrls, *, pooled: bool = False) -> None:
@@ -48,11 +52,13 @@ class Database:
 
     @contextmanager
     def tenant(self, user_id: str) -> Iterator[Session]:
-        """One transaction as the application, seeing what belongs to `user_id`.
+        """One transaction as the application, seeing what belongs to the user (a ULID).
 
-        Commits at the end, rolls back on any exception. Raises UserActionError or TransientError
-        where the server cannot be used.
+        Commits at the end, rolls back on any exception.
         """
+        if not user_id:
+            msg = "A tenant's transaction was asked for without a user."
+            raise DataError(msg)
         with self._transaction(APPLICATION_ROLE, user_id) as session:
             yield session
 
@@ -65,22 +71,15 @@ class Database:
     def lock_connection(self) -> psycopg.Connection:
         """A direct connection for session-level advisory locks; the caller closes it.
 
-        Autocommit, the login role, broken within about 25 s of silence. It must reach the server
-        itself: behind a transaction-mode pooler such a lock would belong to anybody.
+        Autocommit, the login role, broken after about 25 s of silence. It goes where migrations
+        go, to the server itself: behind a transaction-mode pooler such a lock would belong to
+        anybody.
         """
+        url = self.urls.migration
         try:
-            return psycopg.connect(
-                make_conninfo(
-                    plain(self.urls.migration),
-                    application_name="leap-lock",
-                    connect_timeout=CONNECT_SECONDS,
-                    **KEEPALIVES,
-                ),
-                autocommit=True,
-                prepare_threshold=None,
-            )
+            return connect(url, application_name="leap-lock", **KEEPALIVES)
         except psycopg.Error as error:
-            raise explained(error, self.urls.migration) from error
+            raise explained(error, url) from error
 
     def dispose(self) -> None:
         """Close what the pool holds."""
@@ -88,9 +87,19 @@ class Database:
 
     @contextmanager
     def _transaction(self, role: str, user_id: str) -> Iterator[Session]:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            self._take(session, role, user_id)
-            yield session
+        url = self.urls.application
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                self._take(session, role, user_id)
+                yield session
+        except DBAPIError as error:
+            passing = interrupted(error, url)
+            if passing is None:
+                raise
+            raise passing from error
+        except PoolTimeoutError as error:
+            msg = f"All connections of this process are busy for {POOL_WAIT_SECONDS} s: try again."
+            raise TransientError(msg) from error
 
     def _take(self, session: Session, role: str, user_id: str) -> None:
         try:

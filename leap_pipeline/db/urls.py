@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import psycopg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -15,6 +17,7 @@ from leap_pipeline.settings import Settings
 PRODUCT_DRIVER = "postgresql+psycopg"
 # dagster-postgres sends NOTIFY and LISTEN with parameters, which psycopg 3 refuses.
 DAGSTER_DRIVER = "postgresql+psycopg2"
+CONNECT_SECONDS = 10
 DIALECTS = ("postgres", "postgresql")
 
 
@@ -32,15 +35,15 @@ def resolve(settings: Settings) -> DatabaseUrls:
 
     Raises UserActionError for a URL that cannot be read or is not PostgreSQL's.
     """
-    if settings.database_url is None:
+    if not settings.database_url:
         application = embedded_url(EmbeddedServer(settings).ensure_running())
     else:
         application = _parsed(settings.database_url, "LEAP_DATABASE_URL")
     migration = application
-    if settings.migration_url is not None:
+    if settings.migration_url:
         migration = _parsed(settings.migration_url, "LEAP_MIGRATION_URL")
     dagster = application.set(database=f"{application.database}_dagster")
-    if settings.dagster_database_url is not None:
+    if settings.dagster_database_url:
         dagster = _parsed(settings.dagster_database_url, "LEAP_DAGSTER_DATABASE_URL")
     return DatabaseUrls(
         application=application.set(drivername=PRODUCT_DRIVER),
@@ -62,8 +65,23 @@ def embedded_url(address: ServerAddress, database: str = APPLICATION_DATABASE) -
 
 
 def plain(url: URL) -> str:
-    """As libpq, psql and psycopg take it: no driver in the scheme. Holds the password."""
+    """As libpq and psql take it: no driver in the scheme. Holds the password."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def connect(url: URL, **parameters: str | int) -> psycopg.Connection:
+    """A psycopg connection of its own, in autocommit; the parameters are libpq's.
+
+    Raises psycopg.Error.
+    """
+    dialect = url.set(drivername=PRODUCT_DRIVER).get_dialect()()
+    _, from_url = dialect.create_connect_args(url)
+    return psycopg.connect(
+        make_conninfo(**{"connect_timeout": CONNECT_SECONDS, **parameters, **from_url}),
+        autocommit=True,
+        # Prepared statements outlive a transaction; behind a pooler the next one runs elsewhere.
+        prepare_threshold=None,
+    )
 
 
 def where(url: URL) -> str:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
+from leap_pipeline.db import migrate
 from leap_pipeline.db.binaries import Binaries
 from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.urls import DAGSTER_DRIVER, DatabaseUrls, embedded_url, plain
@@ -47,8 +48,6 @@ class TestServer:
     @cached_property
     def template(self) -> str:
         """A database with all migrations, made when first asked for."""
-        from leap_pipeline.db import migrate
-
         self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
         migrate.upgrade(urls_of(self.admin.set(database=TEMPLATE)))
         return TEMPLATE
