@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from leap_pipeline.db.urls import DatabaseUrls
+from leap_pipeline.runtime_files import write_private
 from leap_pipeline.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
@@ -49,11 +50,7 @@ def write_dagster_home(settings: Settings, urls: DatabaseUrls) -> None:
     content = yaml.safe_dump(instance_config(settings, urls), sort_keys=False)
     if file.exists() and file.read_text() == content:
         return
-    fresh = folder / "dagster.yaml.new"
-    fresh.touch(mode=0o600)
-    fresh.chmod(0o600)
-    fresh.write_text(content)
-    fresh.replace(file)
+    write_private(file, content)
 
 
 def environment(settings: Settings) -> dict[str, str]:

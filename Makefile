@@ -1,0 +1,71 @@
+# `make help` lists the words; each is one intent.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "LEAP needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Making the environment in $(VENV); the first time takes a few minutes."
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: on Debian, install python3-venv." >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+env: $(READY) ## Make the virtual environment
+
+demo: $(READY) ## The main job on a real recording: ingest, trim, transcribe, topics, subtitles
+	@$(BIN)/leap demo
+
+up: $(READY) ## Start PostgreSQL, Dagster and all that belongs to LEAP; Ctrl-C stops it
+	@$(BIN)/leap up
+
+test: $(READY) ## Every test; PYTEST_ARGS="-k name" for some
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(READY) ## ruff, mypy strict, import rules, the asset graph
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/unit/test_imports.py tests/unit/test_asset_graph.py
+
+format: $(READY) ## Write the code the way ruff wants it
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+init-db: $(READY) ## Create the database and migrate it
+	@$(BIN)/leap db upgrade
+
+migrate: $(READY) ## Apply the migrations
+	@$(BIN)/leap db upgrade
+
+migrate-down: $(READY) ## Take back the last migration
+	@$(BIN)/leap db downgrade
+
+db-version: $(READY) ## The database's revision
+	@$(BIN)/leap db current
+
+db-history: $(READY) ## All migrations
+	@$(BIN)/leap db history
+
+recreate-db: $(READY) ## Delete the database with all its data and make it anew; asks first
+	@$(BIN)/leap db recreate
+
+bench-overhead: $(READY) ## What Dagster itself costs a recording
+	@$(BIN)/python -m benchmarks.overhead
+
+lock: $(READY) ## Resolve the dependencies again into requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+clean: ## Remove the environment and the caches, never the data
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead lock clean

@@ -1,0 +1,146 @@
+"""`leap doctor`: one screen that says what is missing or wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from leap_pipeline.commands.context import print_json
+from leap_pipeline.db import migrate
+from leap_pipeline.db.bootstrap import prepare
+from leap_pipeline.db.urls import DatabaseUrls, where
+from leap_pipeline.errors import LeapError
+from leap_pipeline.media import ffmpeg
+from leap_pipeline.settings import Settings, load_settings
+from leap_pipeline.speech.models import resolve_model
+from leap_pipeline.supervisor.status import read_status
+
+FREE_GIB = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`mend` is empty where all is well."""
+
+    what: str
+    found: str
+    mend: str = ""
+
+
+class _Unwell(LeapError):
+    """Something needs mending."""
+
+
+def doctor(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Say in one screen what is missing or wrong, and how to mend it."""
+    settings = load_settings()
+    findings = [_safely(what, look, settings) for what, look in LOOKS]
+    if as_json:
+        print_json({"findings": [asdict(each) for each in findings]})
+    else:
+        _show(findings)
+    wrong = [each.what for each in findings if each.mend]
+    if wrong:
+        msg = f"To be mended: {', '.join(wrong)}."
+        raise _Unwell(msg)
+
+
+def _safely(what: str, look: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return look(settings)
+    except LeapError as error:
+        return Finding(what, "not usable", str(error))
+    except OSError as error:
+        return Finding(what, "not usable", f"{error.strerror}: {error.filename}")
+
+
+def _python(_settings: Settings) -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    mend = "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer"
+    return Finding("Python", version, mend)
+
+
+def _home(settings: Settings) -> Finding:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    probe = settings.home / ".doctor"
+    probe.touch()
+    probe.unlink()
+    return Finding("home", str(settings.home.resolve()))
+
+
+def _storage(settings: Settings) -> Finding:
+    settings.storage.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.storage).free / 2**30
+    mend = "" if free >= FREE_GIB else f"less than {FREE_GIB} GiB are free: make room on this disk"
+    return Finding("storage", f"{settings.storage.resolve()} ({free:.0f} GiB free)", mend)
+
+
+def _database(settings: Settings) -> Finding:
+    urls = prepare(settings)
+    kind = "embedded" if settings.database_url is None else "yours"
+    return Finding("PostgreSQL", f"{kind}, {where(urls.application)}, {_revision(urls)}")
+
+
+def _revision(urls: DatabaseUrls) -> str:
+    return f"revision {migrate.current(urls)} of {migrate.head()}"
+
+
+def _ffmpeg(_settings: Settings) -> Finding:
+    out = subprocess.run(
+        [ffmpeg.executable(), "-version"], capture_output=True, text=True, check=True, timeout=30
+    )
+    return Finding("FFmpeg", " ".join(out.stdout.split()[:3]))
+
+
+def _speech(settings: Settings) -> Finding:
+    return Finding("speech model", f"{settings.whisper_model} ({resolve_model(settings)})")
+
+
+def _ports(settings: Settings) -> Finding:
+    if read_status(settings).running:
+        return Finding("ports", f"{settings.dagster_port} is LEAP's own: it is up")
+    taken = list(_taken([settings.dagster_port]))
+    mend = f"another program has {taken}: set LEAP_DAGSTER_PORT" if taken else ""
+    return Finding("ports", f"Dagster's UI: {settings.dagster_port}", mend)
+
+
+def _taken(ports: list[int]) -> Iterator[int]:
+    for port in ports:
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                yield port
+
+
+LOOKS: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
+    ("Python", _python),
+    ("home", _home),
+    ("storage", _storage),
+    ("PostgreSQL", _database),
+    ("FFmpeg", _ffmpeg),
+    ("speech model", _speech),
+    ("ports", _ports),
+)
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table(title="leap doctor", title_justify="left")
+    for heading in ("", "what", "found", "how to mend it"):
+        table.add_column(heading, overflow="fold")
+    for each in findings:
+        mark = "[red]✗[/]" if each.mend else "[green]✓[/]"
+        table.add_row(mark, each.what, each.found, each.mend)
+    Console().print(table)

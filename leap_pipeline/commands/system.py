@@ -1,0 +1,132 @@
+"""`leap up`, `down`, `status`: the platform as processes, and what it is busy with."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import func, select
+
+from leap_pipeline.commands.context import Platform, open_platform, print_json, say
+from leap_pipeline.commands.dagster_home import environment, write_dagster_home
+from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.db.models.runs import RecordingRun
+from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.identity import partition_key
+from leap_pipeline.domain.states import LIVE_RUN_STATES
+from leap_pipeline.settings import CHECKOUT, Settings, load_settings
+from leap_pipeline.supervisor.parts import Part
+from leap_pipeline.supervisor.status import read_status
+from leap_pipeline.supervisor.supervisor import Supervisor, stop
+
+WORKSPACE = CHECKOUT / "workspace.yaml"
+SHOWN = 20
+
+
+def up() -> None:
+    """Start all of LEAP and keep it running; Ctrl-C stops it cleanly."""
+    platform = open_platform()
+    write_dagster_home(platform.settings, platform.urls)
+    Supervisor(platform.settings, parts(platform.settings)).run()
+
+
+def parts(settings: Settings) -> list[Part]:
+    """What runs beside PostgreSQL: Dagster's webserver and daemon, the console if it exists."""
+    env = environment(settings)
+    port = str(settings.dagster_port)
+    web = ["dagster_webserver", "-h", "127.0.0.1", "-p", port, "-w", str(WORKSPACE)]
+    daemon = ["dagster._daemon", "run", "-w", str(WORKSPACE)]
+    found = [
+        Part("dagster-webserver", _module(*web), env, url=f"http://127.0.0.1:{port}"),
+        Part("dagster-daemon", _module(*daemon), env),
+    ]
+    if importlib.util.find_spec("dashboard.asgi") is not None:
+        console = str(settings.console_port)
+        argv = _module("uvicorn", "dashboard.asgi:app", "--host", "127.0.0.1", "--port", console)
+        found.append(Part("console", argv, env, url=f"http://127.0.0.1:{console}"))
+    return found
+
+
+def down() -> None:
+    """Stop all of LEAP, the embedded PostgreSQL included."""
+    say("LEAP is stopped." if stop(load_settings()) else "LEAP was not running.")
+
+
+def status(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """What runs, and what the recordings are at."""
+    platform = open_platform()
+    if as_json:
+        print_json(_document(platform))
+    else:
+        _show(_document(platform))
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
+
+
+def _document(platform: Platform) -> dict[str, Any]:
+    alive = read_status(platform.settings)
+    with platform.database.system() as session:
+        counts = session.execute(
+            select(Recording.status, func.count()).group_by(Recording.status)
+        ).all()
+        live = session.execute(
+            select(RecordingRun.state, func.count())
+            .where(RecordingRun.state.in_([str(state) for state in LIVE_RUN_STATES]))
+            .group_by(RecordingRun.state)
+        ).all()
+        latest = session.execute(
+            select(
+                User.user_slug,
+                Recording.id,
+                Recording.display_name,
+                Recording.status,
+                Recording.failed_reason,
+            )
+            .join(Recording, Recording.user_id == User.id)
+            .where(Recording.deleted.is_not(True))
+            .order_by(Recording.created_at.desc(), Recording.id.desc())
+            .limit(SHOWN)
+        ).all()
+    return {
+        "running": alive.running,
+        "parts": [
+            {"name": part.name, "running": part.running, "pid": part.pid, "url": part.url}
+            for part in alive.parts
+        ],
+        "recordings": {state: number for state, number in counts},
+        "runs": {state: number for state, number in live},
+        "latest": [
+            {
+                "partition": partition_key(slug, recording_id),
+                "name": name,
+                "status": state,
+                "reason": reason,
+            }
+            for slug, recording_id, name, state, reason in latest
+        ],
+    }
+
+
+def _show(document: dict[str, Any]) -> None:
+    console = Console()
+    if not document["running"]:
+        console.print("LEAP is not up; `leap up` starts it.")
+    for part in document["parts"]:
+        state = f"pid {part['pid']}" if part["running"] else "[red]down[/]"
+        console.print(f"{part['name']}: {state} {part['url'] or ''}", highlight=False)
+    queue = ", ".join(f"{count} {state}" for state, count in document["runs"].items())
+    console.print(f"Runs: {queue or 'none live'}", highlight=False)
+    table = Table()
+    for heading in ("recording", "name", "status", "reason"):
+        table.add_column(heading, overflow="fold")
+    for row in document["latest"]:
+        table.add_row(row["partition"], row["name"], row["status"], row["reason"] or "")
+    console.print(table)
