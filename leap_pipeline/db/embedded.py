@@ -20,8 +20,8 @@ from pathlib import Path
 from leap_pipeline.db.binaries import Binaries, find_binaries, reachable_copy
 from leap_pipeline.db.cluster import HOST, make_data, sync_data
 from leap_pipeline.db.owner import make_owner
-from leap_pipeline.db.postmaster import read_pid_file, shut_down
-from leap_pipeline.db.server_folder import ServerFolder, find_folder, make_folder
+from leap_pipeline.db.postmaster import Postmaster, read_pid_file, shut_down
+from leap_pipeline.db.server_folder import ServerFolder, find_folder, is_claimed, make_folder
 from leap_pipeline.db.server_start import start_until_ready
 from leap_pipeline.errors import UserActionError
 from leap_pipeline.runtime_files import bound_log, file_lock, write_private
@@ -97,12 +97,12 @@ class EmbeddedServer:
         if not folder.root.exists():
             return False
         with _locked(folder):
-            running = read_pid_file(folder.data)
+            running = self._found(folder)
             return running is not None and shut_down(running, timeout=STOP_SECONDS)
 
     def status(self) -> ServerStatus:
         folder = self.folder
-        found = read_pid_file(folder.data)
+        found = self._found(folder)
         ready = found is not None and found.is_ready
         return ServerStatus(
             running=ready,
@@ -117,11 +117,14 @@ class EmbeddedServer:
         """Keep the server's log within its bound; called now and then by who watches it."""
         bound_log(self.folder.log, LOG_BYTES)
 
+    def _found(self, folder: ServerFolder) -> Postmaster | None:
+        return read_pid_file(folder.data) if is_claimed(self.settings, folder) else None
+
     def _running_address(self) -> ServerAddress | None:
         """The address, where all is made and the server says that it is ready."""
         folder = self.folder
         record = _read_record(folder)
-        running = read_pid_file(folder.data) if record else None
+        running = self._found(folder) if record else None
         if running is None or not running.is_ready:
             return None
         return ServerAddress(HOST, running.port, record["user"], record["password"])
@@ -168,7 +171,7 @@ def _read_record(folder: ServerFolder) -> dict[str, str]:
     """Port, user and password; empty until the server was made completely."""
     try:
         record: dict[str, str] = json.loads(folder.record.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError as error:
         msg = f"The embedded database in {folder.root} belongs to another user: use your own home."

@@ -24,12 +24,13 @@ from leap_pipeline.db.account import Account, can_reach, is_root, server_account
 from leap_pipeline.db.binaries import SHARED
 from leap_pipeline.db.postmaster import read_pid_file, shut_down
 from leap_pipeline.errors import UserActionError
+from leap_pipeline.runtime_files import file_lock
 from leap_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
 NOTE = "postgres.folder"
-ASIDE_SECONDS = 30.0
+ASIDE_SECONDS, CLAIM_SECONDS = 30.0, 90.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,8 @@ def make_folder(settings: Settings) -> ServerFolder:
     folder = find_folder(settings)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        if folder.root.parent == SHARED and not (settings.home / NOTE).exists():
-            _set_aside(folder)
-            (settings.home / NOTE).write_text(f"{folder.root}\n", encoding="utf-8")
+        if not is_claimed(settings, folder):
+            _claim(settings, folder)
         if not folder.root.exists():
             folder.root.mkdir(parents=True)
             folder.root.chmod(0o711 if is_root() else 0o700)
@@ -95,6 +95,19 @@ def make_folder(settings: Settings) -> ServerFolder:
         raise UserActionError(msg) from error
     _require_reachable(folder)
     return folder
+
+
+def is_claimed(settings: Settings, folder: ServerFolder) -> bool:
+    """False for a folder outside of the home whose note the home does not have."""
+    return folder.root.parent != SHARED or (settings.home / NOTE).exists()
+
+
+def _claim(settings: Settings, folder: ServerFolder) -> None:
+    SHARED.mkdir(parents=True, exist_ok=True)
+    with file_lock(SHARED / ".lock", timeout=CLAIM_SECONDS, what=f"The folder {SHARED}"):
+        if not is_claimed(settings, folder):
+            _set_aside(folder)
+            (settings.home / NOTE).write_text(f"{folder.root}\n", encoding="utf-8")
 
 
 def _require_reachable(folder: ServerFolder) -> None:
