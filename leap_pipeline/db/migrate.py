@@ -5,6 +5,7 @@ Bare `alembic` does the same through the same `migrations/env.py`, with the same
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from leap_pipeline.db.urls import CONNECT_SECONDS, DatabaseUrls, where
 from leap_pipeline.errors import TransientError, UserActionError
 from leap_pipeline.settings import CHECKOUT
 
+# Alembic keeps what it works on in module variables: one thread of a process at a time. Across
+# processes it is `migrating` that makes them wait.
+ALEMBIC = threading.Lock()
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -45,7 +50,8 @@ def upgrade(urls: DatabaseUrls, revision: str = "head") -> None:
     right) and TransientError (the server is away, a table is in use).
     """
     with _explained(urls.migration), connected(urls.migration) as connection:
-        command.upgrade(_config(connection, urls), revision)
+        with ALEMBIC:
+            command.upgrade(_config(connection, urls), revision)
         with migrating(connection), connection.begin():
             ensure_roles(connection, role_members(urls))
 
@@ -56,7 +62,7 @@ def downgrade(urls: DatabaseUrls, revision: str, yes: bool = False) -> None:
     Raises UserActionError before anything changes where rows would be deleted without `yes`;
     otherwise as `upgrade` does.
     """
-    with _explained(urls.migration), connected(urls.migration) as connection:
+    with _explained(urls.migration), connected(urls.migration) as connection, ALEMBIC:
         command.downgrade(_config(connection, urls, yes=yes), revision)
 
 
