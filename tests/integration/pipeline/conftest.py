@@ -1,0 +1,41 @@
+"""A short lecture and a home to process it in."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.settings import CHECKOUT, Settings
+from tests.support.pipeline import Pipeline, pipeline
+
+SECONDS = 26
+
+
+@pytest.fixture(scope="session")
+def short_lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first sentences of the sample, with the silence before them and one after."""
+    made = tmp_path_factory.mktemp("lecture") / "short lecture.mp4"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin"]
+    source = str(CHECKOUT / "samples" / "lecture.mp4")
+    subprocess.run(
+        [*command, "-i", source, "-t", str(SECONDS), "-c", "copy", str(made)], check=True
+    )
+    return made
+
+
+@pytest.fixture
+def leap(settings: Settings, database: Database) -> Iterator[Pipeline]:
+    """The pipeline of a fresh home, with one user."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    chosen = settings.model_copy(update={"dagster_port": port})
+    with pipeline(chosen, database) as found:
+        assert found.leap("user", "add", "lecturer@example.org").returncode == 0
+        yield found
