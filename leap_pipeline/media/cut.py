@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ from leap_pipeline.media.probe import (
     open_media,
     require_lecture,
 )
-from leap_pipeline.media.selection import audio_filters, frame_ranges, video_filters
+from leap_pipeline.media.selection import (
+    frame_ranges,
+    video_filters,
+)
+from leap_pipeline.media.soundtrack import write_soundtrack
 from leap_pipeline.media.timeline import CutPlan
-from leap_pipeline.media.verify import TOLERANCE, Kind, check_output, spans
+from leap_pipeline.media.verify import Kind, check_output, spans
 from leap_pipeline.media.workspace import beside
 from leap_pipeline.progress import ProgressCallback, ignore
 
@@ -32,6 +37,10 @@ SPEED, QUALITY = "veryfast", 20
 """Preset and constant rate factor of libx264."""
 MAX_LOST = 0.01
 """Share of the frames that may fail to decode before a source counts as damaged."""
+PLAN_SLACK = 0.5
+"""A plan made for a file whose length differs by more than this, in seconds, is another file's."""
+SOUND = 0.1
+"""Share of the time that the sound takes, for the progress."""
 COPIED_VIDEO, COPIED_AUDIO = {"h264"}, {"aac", "mp3"}
 """Codecs that every player of MP4 takes: a recording that is kept whole is not encoded again."""
 
@@ -42,44 +51,56 @@ def cut(src: Path, dst: Path, plan: CutPlan, *, progress: ProgressCallback = ign
     `dst` appears under its name only when it is whole and was checked; nothing else stays behind.
     Raises InputError (source cannot be used), UserActionError (disk full), DataError (damaged).
     """
-    info = require_lecture(src)
-    if info.audio is None or info.video is None:  # for the type checker: require_lecture saw both
-        raise AssertionError
-    if abs(info.duration - plan.duration) > TOLERANCE + 1:
-        msg = f"{src} has {info.duration:.1f} s, its plan {plan.duration:.1f} s: plan it again."
+    source = _look(src)
+    duration = source.info.duration
+    if abs(duration - plan.duration) > PLAN_SLACK:
+        msg = f"{src} has {duration:.1f} s, its plan {plan.duration:.1f} s: plan it again."
         raise InputError(msg)
     with beside(dst) as folder:
         part = folder / "part.mp4"
-        if not plan.removed and _can_be_copied(info.video, info.audio):
-            expected = _copy(src, part, info, progress)
+        if not plan.removed and source.can_be_copied:
+            expected = _copy(source, part, progress)
         else:
-            expected = _encode(src, part, plan, info.video, info.audio, progress)
+            expected = _encode(source, part, plan, progress)
         result = check_output(part, expected)
         part.replace(dst)
     return result
 
 
-def _can_be_copied(video: VideoStream, audio: AudioStream) -> bool:
-    return (
-        video.codec in COPIED_VIDEO
-        and video.pixel_format == "yuv420p"
-        and audio.codec in COPIED_AUDIO
-    )
+@dataclass(frozen=True)
+class _Source:
+    """A recording that has both tracks."""
+
+    path: Path
+    info: MediaInfo
+    video: VideoStream
+    audio: AudioStream
+
+    @property
+    def can_be_copied(self) -> bool:
+        picture, sound = self.video.codec in COPIED_VIDEO, self.audio.codec in COPIED_AUDIO
+        return picture and sound and self.video.pixel_format == "yuv420p"
+
+    @property
+    def node(self) -> Any:
+        """The input for ffmpeg-python; `node["0"]` is its first stream."""
+        return ffmpeg.input(f"file:{self.path.absolute()}", format_whitelist=FORMATS)
 
 
-def _source(src: Path) -> Any:
-    return ffmpeg.input(f"file:{src.absolute()}", format_whitelist=FORMATS)
+def _look(src: Path) -> _Source:
+    info = require_lecture(src)
+    if info.video is None or info.audio is None:  # for the type checker: both were required
+        raise InputError(str(src))
+    return _Source(src, info, info.video, info.audio)
 
 
-def _copy(src: Path, part: Path, info: MediaInfo, progress: ProgressCallback) -> dict[Kind, float]:
+def _copy(source: _Source, part: Path, progress: ProgressCallback) -> dict[Kind, float]:
     """Put the streams into an MP4 as they are; returns where each must end."""
-    tracks = [t.index for t in (info.video, info.audio) if t is not None]
-    source = _source(src)
-    made = ffmpeg.output(
-        *(source[str(index)] for index in tracks), str(part), c="copy", **_container()
-    )
-    runner.run(made.compile(cmd="ffmpeg"), info.duration, progress, output=part)
-    return {kind: span.end for kind, span in spans(src).items()}
+    node = source.node
+    picture, sound = node[str(source.video.index)], node[str(source.audio.index)]
+    made = ffmpeg.output(picture, sound, str(part), c="copy", **_container())
+    runner.run(made.compile(cmd="ffmpeg"), source.info.duration, progress, output=part)
+    return {kind: span.end for kind, span in spans(source.path).items()}
 
 
 def _container() -> dict[str, Any]:
@@ -87,38 +108,35 @@ def _container() -> dict[str, Any]:
 
 
 def _encode(
-    src: Path,
-    part: Path,
-    plan: CutPlan,
-    video: VideoStream,
-    audio: AudioStream,
-    progress: ProgressCallback,
+    source: _Source, part: Path, plan: CutPlan, progress: ProgressCallback
 ) -> dict[Kind, float]:
     """Decode, keep what the plan keeps, encode; returns where each track must end."""
-    times = frame_times(src, video.index)
+    end = plan.duration_after
+    script, sound = part.with_name("filters"), part.with_name("sound.m4a")
+    times = frame_times(source.path, source.video.index)
     ranges = frame_ranges(times, plan)
-    scripts = {
-        "v": f"{video_filters(times, ranges)},{_shape(video)}",
-        "a": audio_filters(plan, audio.channels),
-    }
-    for kind, text in scripts.items():
-        # From files: hundreds of cuts are too long for a command line.
-        part.with_name(f"{kind}.filter").write_text(text, encoding="ascii")
-    source = _source(src)
+    chosen, last = video_filters(times, ranges, end, source.info.start)
+    # In a file: hundreds of cuts are too long for a command line.
+    script.write_text(f"{chosen},{_shape(source.video)}", encoding="ascii")
+    channels = source.audio.channels
+    write_soundtrack(source.path, sound, plan, channels, progress=_share(progress, 0.0, SOUND))
     made = ffmpeg.output(
-        source[str(video.index)],
-        source[str(audio.index)],
+        source.node[str(source.video.index)],
+        ffmpeg.input(f"file:{sound.absolute()}")["a"],
         str(part),
-        **{
-            "/filter:v": str(part.with_name("v.filter")),
-            "/filter:a": str(part.with_name("a.filter")),
-        },
-        **_codecs(audio.channels),
+        **{"/filter:v": str(script)},
+        **_codecs(last),
         **_container(),
-    ).global_args("-copyts", "-start_at_zero")
-    report = runner.run(made.compile(cmd="ffmpeg"), plan.duration_after, progress, output=part)
-    _refuse_damage(src, report, sum(r.end - r.first for r in ranges))
-    return {"video": plan.duration_after, "audio": plan.duration_after}
+    ).global_args("-copyts")
+    rest = _share(progress, SOUND, 1.0)
+    report = runner.run(made.compile(cmd="ffmpeg"), end, rest, output=part)
+    _refuse_damage(source.path, report, sum(r.end - r.first for r in ranges))
+    return {"video": end, "audio": end}
+
+
+def _share(progress: ProgressCallback, begin: float, end: float) -> ProgressCallback:
+    """The callback of a step that is the stretch from `begin` to `end` of a longer one."""
+    return lambda fraction: progress(begin + (end - begin) * fraction)
 
 
 def frame_times(src: Path, index: int) -> NDArray[np.float64]:
@@ -147,18 +165,21 @@ def _shape(video: VideoStream) -> str:
     return f"scale={width}:{height}:force_original_aspect_ratio=decrease,pad={even}:-1:-1"
 
 
-def _codecs(channels: int) -> dict[str, Any]:
+def _codecs(last: float) -> dict[str, Any]:
+    """Options of the encoders; `last` is how long the last frame is shown, in seconds."""
     return {
+        # MP4 takes a frame's length from the next one; only the last one's own length counts.
+        "bsf:v": f"setts=pts=PTS:dts=DTS:duration='min(DURATION,{round(last * TICKS)})'",
         "fps_mode": "passthrough",
         "enc_time_base:v": f"1:{TICKS}",
         "video_track_timescale": TICKS,
         "c:v": "libx264",
         "preset": SPEED,
         "crf": QUALITY,
+        "bf": 0,  # frames in their order: a track's length is exact only without reordering
         "pix_fmt": "yuv420p",
         "threads": runner.threads(),
-        "c:a": "aac",
-        "b:a": "96k" if channels == 1 else "160k",
+        "c:a": "copy",
     }
 
 

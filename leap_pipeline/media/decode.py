@@ -24,8 +24,12 @@ SLACK = 0.02
 Samples = NDArray[np.float32]
 
 
-def samples(path: Path, rate: int, *, progress: ProgressCallback = ignore) -> Iterator[Samples]:
+def samples(
+    path: Path, rate: int, *, layout: str | None = None, progress: ProgressCallback = ignore
+) -> Iterator[Samples]:
     """Blocks of one second, shape (samples, channels), full scale 1.0; only the last is shorter.
+
+    `layout` ("mono", "stereo") mixes the channels; without it they stay as they are.
 
     The first sample is the start of the file, not of the sound: where the track begins late or has
     a gap there are zeros. What cannot be decoded is left out and becomes such a gap.
@@ -34,7 +38,7 @@ def samples(path: Path, rate: int, *, progress: ProgressCallback = ignore) -> It
     size = round(rate * BLOCK)
     pending: list[Samples] = []
     count = 0
-    for piece in _on_the_timeline(path, rate, progress):
+    for piece in _on_the_timeline(path, rate, layout, progress):
         pending.append(piece)
         count += len(piece)
         while count >= size:
@@ -53,14 +57,16 @@ def _join(pieces: list[Samples]) -> Samples:
     )
 
 
-def _on_the_timeline(path: Path, rate: int, progress: ProgressCallback) -> Iterator[Samples]:
+def _on_the_timeline(
+    path: Path, rate: int, layout: str | None, progress: ProgressCallback
+) -> Iterator[Samples]:
     info = probe(path)
     if info.audio is None:
         msg = f"{path} has no sound: choose a recording with an audio track."
         raise InputError(msg)
     position, told = 0, time.monotonic()
     last = round(info.duration * rate)
-    for frame in _resampled(path, info.audio.index, rate):
+    for frame in _resampled(path, info.audio.index, rate, layout):
         if time.monotonic() - told > 0.2:
             told = time.monotonic()
             progress(min(position / max(last, 1), 1.0))
@@ -82,7 +88,8 @@ def _zeros(count: int, channels: int, rate: int) -> Iterator[Samples]:
         yield np.zeros((min(rate, count - begin), channels), dtype=np.float32)
 
 
-def _resampled(path: Path, index: int, rate: int) -> Iterator[AudioFrame]:
+def _resampled(path: Path, index: int, rate: int, layout: str | None) -> Iterator[AudioFrame]:
+    """Frames at one rate; a recording may change its format on the way."""
     resampler: AudioResampler | None = None
     shape: tuple[str, str, int] | None = None
     for frame in _decoded(path, index):
@@ -90,7 +97,8 @@ def _resampled(path: Path, index: int, rate: int) -> Iterator[AudioFrame]:
         if resampler is None or found != shape:
             if resampler is not None:
                 yield from resampler.resample(None)
-            resampler, shape = AudioResampler(format="fltp", layout=frame.layout, rate=rate), found
+            resampler = AudioResampler(format="fltp", layout=layout or frame.layout, rate=rate)
+            shape = found
         yield from resampler.resample(frame)
     if resampler is not None:
         yield from resampler.resample(None)

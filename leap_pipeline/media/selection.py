@@ -1,8 +1,8 @@
-"""Which frames and samples a cut plan keeps, written as expressions of FFmpeg's filters. Pure.
+"""Which frames a cut plan keeps, written as expressions of FFmpeg's filters. Pure.
 
-Every kept frame moves by exactly what was removed before it, every block of sound by the same to
-the block, both reckoned from the start of the file: no error adds up, however many cuts there are,
-whatever the frame rate. The expressions are balanced trees, so a frame costs log2(cuts).
+Every kept frame moves by exactly what was removed before it, reckoned from the start of the file:
+no error adds up, however many cuts there are, whatever the frame rate. The expressions are
+balanced trees, so a frame costs log2(cuts).
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from leap_pipeline.media.timeline import CutPlan
 
-AUDIO_RATE = 48_000
-BLOCK = 240
-"""Sound is kept or dropped in blocks of this many samples: 5 ms at 48 kHz."""
 NEAR = 0.02
 """A frame at most this long after a cut's edge, in seconds, can stand for the one before it."""
+LAST = 0.04
+"""How long the last frame is shown, in seconds, where a source's frames do not tell."""
+LONGEST = 0.1
+"""What stands longer, in seconds, is a slide and not a frame of a moving picture."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def frame_ranges(times: NDArray[np.float64], plan: CutPlan) -> list[FrameRange]:
     A kept part begins with the picture that is on screen at its start, even where that came up
     long before: slides are often recorded as one frame in many seconds.
     """
-    typical = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    typical = typical_length(times)
     after, guard = min(typical / 2, NEAR), min(typical / 4, NEAR / 4)
     found: list[FrameRange] = []
     unused = 0
@@ -57,6 +58,12 @@ def frame_ranges(times: NDArray[np.float64], plan: CutPlan) -> list[FrameRange]:
         found.append(FrameRange(first, end, offset, begin))
         unused = end
     return found
+
+
+def typical_length(times: NDArray[np.float64]) -> float:
+    """How long most frames are shown, in seconds; `LAST` where they stand longer than 0.1 s."""
+    usual = float(np.median(np.diff(times))) if len(times) > 1 else LAST
+    return usual if usual <= LONGEST else LAST
 
 
 def _middle(times: NDArray[np.float64], index: int) -> float:
@@ -78,51 +85,38 @@ def _tree(limits: Sequence[float], leaves: Sequence[str], variable: str) -> str:
     return f"if(lt({variable},{limits[half - 1]:.7f}),{left},{right})"
 
 
-def video_filters(times: NDArray[np.float64], ranges: Sequence[FrameRange]) -> str:
-    """A `select` and a `setpts` filter that keep `ranges` and put them on the trimmed timeline."""
-    starts = [_middle(times, part.first) for part in ranges]
+def last_length(times: NDArray[np.float64], ranges: Sequence[FrameRange], end: float) -> float:
+    """How long the last chosen frame is to be shown until `end`, in trimmed seconds."""
+    last = ranges[-1]
+    alone = last.end - last.first == 1
+    return end - (last.begin if alone else float(times[last.end - 1]) - last.offset)
+
+
+def video_filters(
+    times: NDArray[np.float64], ranges: Sequence[FrameRange], end: float, start: float
+) -> tuple[str, float]:
+    """Filters that keep `ranges` and put them on the trimmed timeline, which ends at `end` seconds.
+
+    They expect time stamps that begin at `start` (seconds). The second value is how long the last
+    frame is shown. Where the last picture came up long before the end it is said once more just
+    before it: players and checks take the last frame's begin for the end of a track.
+    """
+    stamps = times + start
+    limits = [_middle(stamps, part.first) for part in ranges]
     keep = [
-        f"gte(t,{start:.7f})*lt(t,{_middle(times, part.end):.7f})"
-        for start, part in zip(starts, ranges, strict=True)
+        f"gte(t,{limit:.7f})*lt(t,{_middle(stamps, part.end):.7f})"
+        for limit, part in zip(limits, ranges, strict=True)
     ]
     move = [
-        f"if(lt(T,{_middle(times, part.first + 1):.7f}),{part.begin:.7f},T-{part.offset:.7f})"
+        f"if(lt(T,{_middle(stamps, part.first + 1):.7f}),"
+        f"{part.begin:.7f},T-{part.offset + start:.7f})"
         for part in ranges
     ]
-    chosen, moved = _tree(starts[1:], keep, "t"), _tree(starts[1:], move, "T")
-    return f"select='{chosen}',setpts='round(({moved})/TB)'"
-
-
-def audio_filters(plan: CutPlan, channels: int) -> str:
-    """Filters that keep the plan's sound: one stream of exactly the trimmed duration.
-
-    Gaps in the source, and what is missing at its start and end, become silence.
-    """
-    step = BLOCK / AUDIO_RATE
-    starts = [round(part.start / step) for part in plan.keep]
-    joins = [round(join / step) for join in plan.joins]
-    # Counted from the joins, so that roundings do not add up.
-    ends = [start + b - a for start, a, b in zip(starts, joins, joins[1:], strict=False)]
-    limits = [(start - 0.5) * step for start in starts]
-    keep = [
-        f"gte(t,{(start - 0.5) * step:.7f})*lt(t,{(end - 0.5) * step:.7f})"
-        for start, end in zip(starts, ends, strict=True)
-    ]
-    layout = "mono" if channels == 1 else "stereo"
-    return ",".join(
-        [
-            on_timeline(AUDIO_RATE, layout),
-            f"asetnsamples=n={BLOCK}:p=0",
-            f"aselect='{_tree(limits[1:], keep, 't')}'",
-            "asetpts='N/SR/TB'",
-            f"apad=whole_dur={plan.duration_after:.6f}",
-        ]
-    )
-
-
-def on_timeline(rate: int, layout: str) -> str:
-    """Filters that put sound on the file's timeline: it begins at 0, gaps are filled."""
-    return (
-        f"aresample={rate}:async=1:min_hard_comp=0.02:first_pts=0,"
-        f"aformat=sample_fmts=fltp:channel_layouts={layout}"
-    )
+    chosen, moved = _tree(limits[1:], keep, "t"), _tree(limits[1:], move, "T")
+    length, usual = last_length(times, ranges, end), typical_length(times)
+    repeat = ""
+    if length > 2 * usual:
+        count, length = sum(part.end - part.first for part in ranges), usual
+        moved = f"if(eq(N,{count}),{end - usual:.7f},{moved})"
+        repeat = "tpad=stop=1:stop_mode=clone,"
+    return f"select='{chosen}',{repeat}setpts='round(({moved})/TB)'", length

@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from leap_pipeline.errors import DataError
 from leap_pipeline.media.probe import MediaInfo, open_media, probe
+from leap_pipeline.media.selection import typical_length
 
 TOLERANCE = 0.05
 """Besides the length of one frame, a duration may be off by this, in seconds."""
+
 
 Kind = Literal["video", "audio"]
 
 
 @dataclass(frozen=True)
 class Span:
-    """One track: from the first to the end of the last packet, in seconds, and their number."""
+    """One track: when its first packet begins and its last one ends, in seconds, and their number.
+
+    `frame` is the length of most packets. A last picture that stands long counts as ending soon:
+    how long it stands is not in the file, whose packets tell their lengths in decoding order.
+    """
 
     start: float
     end: float
@@ -29,30 +38,30 @@ class Span:
 def spans(path: Path) -> dict[Kind, Span]:
     """The tracks that `probe` names, measured by reading every packet (none is decoded)."""
     info = probe(path)
-    wanted: dict[int, Kind] = {}
+    kinds: dict[int, Kind] = {}
     if info.video is not None:
-        wanted[info.video.index] = "video"
+        kinds[info.video.index] = "video"
     if info.audio is not None:
-        wanted[info.audio.index] = "audio"
-    starts: dict[Kind, float] = {}
-    ends: dict[Kind, float] = {}
-    counts: dict[Kind, int] = {}
+        kinds[info.audio.index] = "audio"
+    begins: dict[int, list[float]] = {index: [] for index in kinds}
+    last: dict[int, tuple[float, float]] = {}
     with open_media(path) as container:
-        for packet in container.demux(*(container.streams[index] for index in wanted)):
+        for packet in container.demux(*(container.streams[index] for index in kinds)):
             if packet.pts is None or packet.time_base is None or packet.is_discard:
                 continue
-            kind = wanted[packet.stream_index]
             begin = float(packet.pts * packet.time_base) - info.start
-            end = begin + float((packet.duration or 0) * packet.time_base)
-            starts[kind] = min(starts.get(kind, begin), begin)
-            ends[kind] = max(ends.get(kind, end), end)
-            counts[kind] = counts.get(kind, 0) + 1
-    return {
-        kind: Span(
-            starts[kind], ends[kind], counts[kind], (ends[kind] - starts[kind]) / counts[kind]
-        )
-        for kind in counts
-    }
+            begins[packet.stream_index].append(begin)
+            length = float((packet.duration or 0) * packet.time_base)
+            last[packet.stream_index] = max(
+                last.get(packet.stream_index, (begin, 0)), (begin, length)
+            )
+    return {kinds[i]: _span(np.sort(found), last[i][1]) for i, found in begins.items() if found}
+
+
+def _span(begins: NDArray[np.float64], last: float) -> Span:
+    frame = typical_length(begins)
+    length = min(last, frame) if last else frame
+    return Span(max(float(begins[0]), 0.0), float(begins[-1]) + length, len(begins), frame)
 
 
 def sync_error(path: Path) -> float:
