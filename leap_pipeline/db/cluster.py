@@ -33,6 +33,9 @@ OPTIONS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%a ",
     "log_min_messages": "warning",
+    # Neither statements nor the rows they failed on: both may hold what belongs in no log.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "log_checkpoints": "off",
     "lc_messages": "C",
 }
@@ -71,7 +74,7 @@ def make_data(
 
 
 def sync_data(folder: ServerFolder, binaries: Binaries) -> None:
-    """Have what initdb wrote brought to the disk, without waiting for it.
+    """Have what the first start wrote brought to the disk, without waiting for it.
 
     From then on the server cares for that itself. A new and empty database is not worth the
     seconds that this takes on a slow disk.

@@ -84,5 +84,6 @@ def test_kill_9_during_the_first_start_leaves_nothing_half_made(
     assert not server.folder.record.exists(), "killed too late to show anything"
     with connect(embedded_url(server.ensure_running())) as connection:
         connection.execute("CREATE TABLE works (n int)")
+        assert connection.execute("SHOW fsync").fetchone() == ("on",)
     left = {path.name for path in server.folder.root.iterdir()}
     assert left == {"data", "lock", "server.json", "server.log", "superuser"}

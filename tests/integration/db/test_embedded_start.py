@@ -30,12 +30,15 @@ def ask(address: ServerAddress, query: str) -> list[tuple[object, ...]]:
 
 
 def test_first_start_later_start_and_look_are_quick() -> None:
-    seconds = [start_seconds() for _ in range(3)]
-    first, look, later = (min(column) for column in zip(*seconds, strict=True))
     # On a busy machine nothing can be quicker than PostgreSQL's own program.
-    assert first < max(FIRST_START_SECONDS, 2.5 * bare_initdb_seconds()), seconds
-    assert look < LOOK_SECONDS, seconds
-    assert later < LATER_START_SECONDS, seconds
+    first_limit = max(FIRST_START_SECONDS, 2.5 * bare_initdb_seconds())
+    limits = (first_limit, LOOK_SECONDS, LATER_START_SECONDS)
+    measured: list[tuple[float, ...]] = []
+    for _ in range(3):
+        measured.append(start_seconds())
+        if all(seconds < limit for seconds, limit in zip(measured[-1], limits, strict=True)):
+            return
+    pytest.fail(f"three tries, none within {limits}: {measured}")
 
 
 def bare_initdb_seconds() -> float:
