@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, MetaData, Numeric, String, func, text
+from sqlalchemy import BigInteger, DateTime, MetaData, Numeric, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -36,10 +36,6 @@ class Base(DeclarativeBase):
 
 SerialId = Annotated[int, mapped_column(primary_key=True)]
 BigSerialId = Annotated[int, mapped_column(BigInteger, primary_key=True)]
-
-# A ULID: 26 characters of Crockford's base 32 (https://github.com/ulid/spec).
-OwnerId = Annotated[str, mapped_column(String(26), ForeignKey("users.id", ondelete="CASCADE"))]
-AuthorId = Annotated[str, mapped_column(String(26), ForeignKey("users.id", ondelete="SET NULL"))]
 
 TrueByDefault = Annotated[bool, mapped_column(server_default=text("true"))]
 FalseByDefault = Annotated[bool, mapped_column(server_default=text("false"))]

@@ -116,27 +116,31 @@ UNIQUE_SOURCE_KEY = (
 )
 
 # Tables of other owners that live in the same schema, such as an extension's, are not ours to
-# grant; hence a loop, and not ALL TABLES IN SCHEMA.
+# grant; hence a loop, and not ALL TABLES IN SCHEMA. format() is not used, because Alembic doubles
+# its percent signs where it writes a script.
 RIGHTS = """
 DO $$
 DECLARE
+    here TEXT := quote_ident(current_schema());
     found RECORD;
 BEGIN
     FOR found IN
-        SELECT oid::REGCLASS AS name, relkind FROM pg_class
+        SELECT oid::REGCLASS::TEXT AS name, relkind FROM pg_class
         WHERE relnamespace = current_schema()::REGNAMESPACE AND relkind IN ('r', 'p', 'S')
             AND relname <> 'alembic_version' AND pg_has_role(relowner, 'USAGE')
     LOOP
-        EXECUTE format({statement}, CASE found.relkind
-            WHEN 'S' THEN 'USAGE, SELECT ON SEQUENCE'
-            ELSE 'SELECT, INSERT, UPDATE, DELETE ON TABLE' END, found.name);
+        EXECUTE '{verb} ' || CASE found.relkind
+            WHEN 'S' THEN 'USAGE, SELECT ON SEQUENCE '
+            ELSE 'SELECT, INSERT, UPDATE, DELETE ON TABLE ' END
+            || found.name || ' {roles}';
     END LOOP;
-    EXECUTE format('{schema}', current_schema());
-    EXECUTE format('{tables}', current_schema());
-    EXECUTE format('{sequences}', current_schema());
+    EXECUTE '{verb} USAGE ON SCHEMA ' || here || ' {roles}';
+    EXECUTE 'ALTER DEFAULT PRIVILEGES IN SCHEMA ' || here
+        || ' {verb} SELECT, INSERT, UPDATE, DELETE ON TABLES {roles}';
+    EXECUTE 'ALTER DEFAULT PRIVILEGES IN SCHEMA ' || here
+        || ' {verb} USAGE, SELECT ON SEQUENCES {roles}';
 END $$
 """
-DEFAULTS = "ALTER DEFAULT PRIVILEGES IN SCHEMA %I "
 
 
 def losses(connection: Connection) -> list[str]:
@@ -144,42 +148,19 @@ def losses(connection: Connection) -> list[str]:
     return rows_in(connection, DROPPED)
 
 
-def _grant() -> None:
-    op.execute(
-        RIGHTS.format(
-            statement="'GRANT %s %s TO leap_app, leap_system'",
-            schema="GRANT USAGE ON SCHEMA %I TO leap_app, leap_system",
-            tables=DEFAULTS
-            + "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO leap_app, leap_system",
-            sequences=DEFAULTS + "GRANT USAGE, SELECT ON SEQUENCES TO leap_app, leap_system",
-        )
-    )
+def upgrade() -> None:
+    for statement in (*TABLES, *FACTS, *UNIQUE_SOURCE_KEY):
+        op.execute(statement)
+    if not op.get_context().as_sql:  # a script is run where the roles are made by hand
+        ensure_roles(op.get_bind(), op.get_context().opts.get("role_members", ()))
+    op.execute(RIGHTS.format(verb="GRANT", roles="TO leap_app, leap_system"))
     op.execute("REVOKE ALL ON alembic_version FROM leap_app, leap_system")
     op.execute("GRANT SELECT ON alembic_version TO leap_app, leap_system")
 
 
-def _revoke() -> None:
-    op.execute("REVOKE ALL ON alembic_version FROM leap_app, leap_system")
-    op.execute(
-        RIGHTS.format(
-            statement="'REVOKE %s %s FROM leap_app, leap_system'",
-            schema="REVOKE USAGE ON SCHEMA %I FROM leap_app, leap_system",
-            tables=DEFAULTS
-            + "REVOKE SELECT, INSERT, UPDATE, DELETE ON TABLES FROM leap_app, leap_system",
-            sequences=DEFAULTS + "REVOKE USAGE, SELECT ON SEQUENCES FROM leap_app, leap_system",
-        )
-    )
-
-
-def upgrade() -> None:
-    for statement in (*TABLES, *FACTS, *UNIQUE_SOURCE_KEY):
-        op.execute(statement)
-    ensure_roles(op.get_bind(), op.get_context().opts.get("role_members", ()))
-    _grant()
-
-
 def downgrade() -> None:
-    _revoke()
+    op.execute("REVOKE ALL ON alembic_version FROM leap_app, leap_system")
+    op.execute(RIGHTS.format(verb="REVOKE", roles="FROM leap_app, leap_system"))
     op.execute("DROP INDEX uq_source_metadata_user_key")
     op.execute("ALTER TABLE recordings DROP COLUMN skip_reason, DROP COLUMN download_status")
     for table in DROPPED:

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leap_pipeline.db.base import Base, CreatedAt, OwnerId, SerialId, TrueByDefault, UpdatedAt
+from leap_pipeline.db.base import Base, CreatedAt, SerialId, TrueByDefault, UpdatedAt
+from leap_pipeline.db.models.templates import RecordingTemplate
+from leap_pipeline.db.models.users import OwnerId
 
 
 class AutomationJob(Base):
@@ -25,7 +27,7 @@ class AutomationJob(Base):
     id: Mapped[SerialId]
     user_id: Mapped[OwnerId]
     template_id: Mapped[int | None] = mapped_column(
-        ForeignKey("recording_templates.id", ondelete="CASCADE")
+        ForeignKey(RecordingTemplate.id, ondelete="CASCADE")
     )
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None] = mapped_column(Text)

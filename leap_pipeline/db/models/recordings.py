@@ -12,11 +12,12 @@ from leap_pipeline.db.base import (
     Base,
     CreatedAt,
     FalseByDefault,
-    OwnerId,
     SerialId,
     UpdatedAt,
     ZeroByDefault,
 )
+from leap_pipeline.db.models.templates import InputSource, OutputPreset, RecordingTemplate
+from leap_pipeline.db.models.users import OwnerId
 
 _OWNED = "all, delete-orphan"
 
@@ -40,10 +41,10 @@ class Recording(Base):
     id: Mapped[SerialId]
     user_id: Mapped[OwnerId | None]
     input_source_id: Mapped[int | None] = mapped_column(
-        ForeignKey("input_sources.id", ondelete="SET NULL")
+        ForeignKey(InputSource.id, ondelete="SET NULL")
     )
     template_id: Mapped[int | None] = mapped_column(
-        ForeignKey("recording_templates.id", ondelete="SET NULL")
+        ForeignKey(RecordingTemplate.id, ondelete="SET NULL")
     )
     is_mapped: Mapped[FalseByDefault | None]
 
@@ -117,11 +118,11 @@ class SourceMetadata(Base):
 
     id: Mapped[SerialId]
     recording_id: Mapped[int] = mapped_column(
-        ForeignKey("recordings.id", ondelete="CASCADE"), unique=True
+        ForeignKey(Recording.id, ondelete="CASCADE"), unique=True
     )
     user_id: Mapped[OwnerId | None]
     input_source_id: Mapped[int | None] = mapped_column(
-        ForeignKey("input_sources.id", ondelete="SET NULL")
+        ForeignKey(InputSource.id, ondelete="SET NULL")
     )
     source_type: Mapped[str] = mapped_column(String(50))
     source_key: Mapped[str] = mapped_column(String(1000))
@@ -143,11 +144,9 @@ class OutputTarget(Base):
     )
 
     id: Mapped[SerialId]
-    recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
+    recording_id: Mapped[int] = mapped_column(ForeignKey(Recording.id, ondelete="CASCADE"))
     user_id: Mapped[OwnerId | None]
-    preset_id: Mapped[int | None] = mapped_column(
-        ForeignKey("output_presets.id", ondelete="SET NULL")
-    )
+    preset_id: Mapped[int | None] = mapped_column(ForeignKey(OutputPreset.id, ondelete="SET NULL"))
     target_type: Mapped[str] = mapped_column(String(50))
     status: Mapped[str] = mapped_column(String(50), server_default="NOT_UPLOADED")
     target_meta: Mapped[dict[str, Any] | None]
@@ -172,7 +171,7 @@ class ProcessingStage(Base):
     )
 
     id: Mapped[SerialId]
-    recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
+    recording_id: Mapped[int] = mapped_column(ForeignKey(Recording.id, ondelete="CASCADE"))
     user_id: Mapped[OwnerId | None]
     stage_type: Mapped[str] = mapped_column(String(50))
     status: Mapped[str] = mapped_column(String(50), server_default="PENDING")

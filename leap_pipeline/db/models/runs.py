@@ -12,10 +12,11 @@ from leap_pipeline.db.base import (
     BigSerialId,
     CreatedAt,
     EmptyArray,
-    OwnerId,
     UpdatedAt,
     ZeroByDefault,
 )
+from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.db.models.users import OwnerId
 
 
 class RecordingRun(Base):
@@ -42,7 +43,7 @@ class RecordingRun(Base):
     )
 
     id: Mapped[BigSerialId]
-    recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
+    recording_id: Mapped[int] = mapped_column(ForeignKey(Recording.id, ondelete="CASCADE"))
     user_id: Mapped[OwnerId]
     phase: Mapped[str] = mapped_column(String(20))
     target_type: Mapped[str | None] = mapped_column(String(50))
@@ -75,9 +76,7 @@ class StoredObject(Base):
 
     id: Mapped[BigSerialId]
     user_id: Mapped[OwnerId]
-    recording_id: Mapped[int | None] = mapped_column(
-        ForeignKey("recordings.id", ondelete="CASCADE")
-    )
+    recording_id: Mapped[int | None] = mapped_column(ForeignKey(Recording.id, ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(50))
     path: Mapped[str] = mapped_column(String(1000))
     bytes: Mapped[int] = mapped_column(BigInteger)

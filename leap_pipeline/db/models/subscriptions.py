@@ -10,16 +10,15 @@ from sqlalchemy import ForeignKey, Index, Numeric, String, Text, UniqueConstrain
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leap_pipeline.db.base import (
-    AuthorId,
     Base,
     CreatedAt,
     FalseByDefault,
-    OwnerId,
     SerialId,
     TrueByDefault,
     UpdatedAt,
     ZeroByDefault,
 )
+from leap_pipeline.db.models.users import AuthorId, OwnerId
 
 
 class SubscriptionPlan(Base):
@@ -62,7 +61,7 @@ class UserSubscription(Base):
 
     id: Mapped[SerialId]
     user_id: Mapped[OwnerId] = mapped_column(unique=True)
-    plan_id: Mapped[int] = mapped_column(ForeignKey("subscription_plans.id", ondelete="RESTRICT"))
+    plan_id: Mapped[int] = mapped_column(ForeignKey(SubscriptionPlan.id, ondelete="RESTRICT"))
 
     custom_max_recordings_per_month: Mapped[int | None]
     custom_max_storage_gb: Mapped[int | None]

@@ -12,11 +12,11 @@ from leap_pipeline.db.base import (
     Base,
     CreatedAt,
     FalseByDefault,
-    OwnerId,
     SerialId,
     TrueByDefault,
     UpdatedAt,
 )
+from leap_pipeline.db.models.users import OwnerId, UserCredential
 
 
 class RecordingTemplate(Base):
@@ -66,7 +66,7 @@ class InputSource(Base):
     description: Mapped[str | None] = mapped_column(Text)
     source_type: Mapped[str] = mapped_column(String(50))
     credential_id: Mapped[int | None] = mapped_column(
-        ForeignKey("user_credentials.id", ondelete="SET NULL")
+        ForeignKey(UserCredential.id, ondelete="SET NULL")
     )
     config: Mapped[dict[str, Any] | None]
     is_active: Mapped[TrueByDefault | None]
@@ -91,9 +91,7 @@ class OutputPreset(Base):
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None] = mapped_column(Text)
     platform: Mapped[str] = mapped_column(String(50))
-    credential_id: Mapped[int] = mapped_column(
-        ForeignKey("user_credentials.id", ondelete="CASCADE")
-    )
+    credential_id: Mapped[int] = mapped_column(ForeignKey(UserCredential.id, ondelete="CASCADE"))
     preset_metadata: Mapped[dict[str, Any] | None]
     is_active: Mapped[TrueByDefault | None]
     created_at: Mapped[CreatedAt | None]

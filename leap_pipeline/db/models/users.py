@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from sqlalchemy import Index, Integer, Sequence, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Integer, Sequence, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ulid import ULID
@@ -15,14 +15,10 @@ from leap_pipeline.db.base import (
     CreatedAt,
     EmptyObject,
     FalseByDefault,
-    OwnerId,
     SerialId,
     TrueByDefault,
     UpdatedAt,
 )
-
-if TYPE_CHECKING:
-    from leap_pipeline.db.models.subscriptions import UserSubscription
 
 USER_SLUG_SEQ = Sequence("user_slug_seq", metadata=Base.metadata)
 
@@ -68,9 +64,10 @@ class User(Base):
     last_login_at: Mapped[datetime | None]
 
     config: Mapped[UserConfig | None] = relationship(passive_deletes=True)
-    subscription: Mapped[UserSubscription | None] = relationship(
-        foreign_keys="UserSubscription.user_id", passive_deletes=True
-    )
+
+
+OwnerId = Annotated[str, mapped_column(String(26), ForeignKey(User.id, ondelete="CASCADE"))]
+AuthorId = Annotated[str, mapped_column(String(26), ForeignKey(User.id, ondelete="SET NULL"))]
 
 
 class RefreshToken(Base):
