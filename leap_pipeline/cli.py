@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from click.exceptions import ClickException, Exit
 
-from leap_pipeline.commands import db, speech, system, users
+from leap_pipeline.commands import db, speech, system, texts, users
 from leap_pipeline.commands.dagster_commands import app as dagster_app
 from leap_pipeline.commands.demo import demo
+from leap_pipeline.commands.doctor import doctor
 from leap_pipeline.commands.ingest import ingest
 from leap_pipeline.commands.run import run
 from leap_pipeline.commands.trim import trim
@@ -40,9 +41,9 @@ _debug = {"on": False}
 
 for command in (demo, ingest, run, trim):
     app.command()(command)
-for command in (system.up, system.down, system.status, system.doctor):
+for command in (system.up, system.down, system.status, doctor):
     app.command()(command)
-for command in (speech.transcribe, speech.topics, speech.subtitles):
+for command in (speech.transcribe, texts.topics, texts.subtitles):
     app.command()(command)
 app.add_typer(db.app, name="db", help="The application's database.")
 app.add_typer(users.app, name="user", help="User accounts.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,7 +59,6 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         default=3, ge=1, description="Dead workers a piece of work may cost before it is FAILED."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
     def storage(self) -> Path:

@@ -40,9 +40,7 @@ class _Unwell(LeapError):
     """Something needs mending."""
 
 
-def doctor(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Say in one screen what is missing or wrong, and how to mend it."""
     settings = load_settings()
     findings = [_safely(what, look, settings) for what, look in LOOKS]

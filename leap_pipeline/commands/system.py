@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from leap_pipeline.commands.context import Platform, open_platform, print_json, say
 from leap_pipeline.commands.dagster_home import environment, write_dagster_home
+from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.models.recordings import Recording
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.users import User
@@ -56,15 +57,15 @@ def down() -> None:
     say("LEAP is stopped." if stop(load_settings()) else "LEAP was not running.")
 
 
-def status(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """What runs, and what the recordings are at."""
-    platform = open_platform()
+    settings = load_settings()
+    asleep = settings.database_url is None and not EmbeddedServer(settings).status().running
+    document = {"running": False, "parts": []} if asleep else _document(open_platform())
     if as_json:
-        print_json(_document(platform))
+        print_json(document)
     else:
-        _show(_document(platform))
+        _show(document)
 
 
 def _module(name: str, *arguments: str) -> list[str]:
@@ -101,8 +102,8 @@ def _document(platform: Platform) -> dict[str, Any]:
             {"name": part.name, "running": part.running, "pid": part.pid, "url": part.url}
             for part in alive.parts
         ],
-        "recordings": {state: number for state, number in counts},
-        "runs": {state: number for state, number in live},
+        "recordings": {row[0]: row[1] for row in counts},
+        "runs": {row[0]: row[1] for row in live},
         "latest": [
             {
                 "partition": partition_key(slug, recording_id),
@@ -122,6 +123,8 @@ def _show(document: dict[str, Any]) -> None:
     for part in document["parts"]:
         state = f"pid {part['pid']}" if part["running"] else "[red]down[/]"
         console.print(f"{part['name']}: {state} {part['url'] or ''}", highlight=False)
+    if "runs" not in document:
+        return
     queue = ", ".join(f"{count} {state}" for state, count in document["runs"].items())
     console.print(f"Runs: {queue or 'none live'}", highlight=False)
     table = Table()
