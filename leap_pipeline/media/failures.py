@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from leap_pipeline.errors import DataError, LeapError, TransientError, UserActio
 
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 REFUSED = ("Permission denied", "Read-only file system", "Operation not permitted")
+LABELS = re.compile(r"^(\[[^\]]*\] )*")
+"""What FFmpeg puts before a line: the component with its address, the level."""
 
 
 def failure(code: int, errors: Sequence[str], tail: str, output: Path | None) -> LeapError | None:
@@ -31,8 +34,9 @@ def failure(code: int, errors: Sequence[str], tail: str, output: Path | None) ->
         name = signal.Signals(-code).name
         msg = f"FFmpeg was ended from outside ({name}), perhaps for want of memory; run it again."
         return TransientError(msg)
-    why = errors[-1] if errors else (tail.strip().splitlines() or ["no reason given"])[-1]
-    msg = f"FFmpeg failed with code {code}: {why}"
+    # The first complaint is the cause, later ones follow from it.
+    why = errors[0] if errors else (tail.strip().splitlines() or ["no reason given"])[-1]
+    msg = f"FFmpeg failed with code {code}: {LABELS.sub('', why)}"
     return DataError(msg)
 
 

@@ -101,11 +101,12 @@ def plan_cuts(
     `mode` "edges" cuts only the empty start and end, "all" also the silences inside. `padding` is
     the length in seconds that stays beside speech. A recording with no speech is kept whole.
     """
-    merged = _merge(silences, duration)
-    if merged and merged[0].start <= EDGE and merged[0].end >= duration - EDGE:
+    found = _merge(silences, duration)
+    cuts = [cut for silence in found if (cut := _cut(silence, duration, mode, padding)) is not None]
+    spoken = _between(_merge(cuts, duration), duration)
+    if not spoken or (found and found[0].start <= EDGE and found[0].end >= duration - EDGE):
         return CutPlan(duration, (Interval(0.0, duration),), no_speech=True)
-    cuts = [cut for found in merged if (cut := _cut(found, duration, mode, padding)) is not None]
-    return CutPlan(duration, tuple(_widened(_between(cuts, duration), duration)))
+    return CutPlan(duration, tuple(_widened(spoken, duration)))
 
 
 def _merge(silences: Iterable[Interval], duration: float) -> list[Interval]:
