@@ -74,3 +74,27 @@ def _ps(pid: int, column: str) -> str:
         [ps, "-o", f"{column}=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return done.stdout.strip()
+
+
+def group_members(group: int) -> list[int]:
+    """The living processes of a process group; zombies do not count."""
+    if not PROC.joinpath("self").exists():
+        rows = (row.split() for row in _all_groups())
+        return [int(row[0]) for row in rows if int(row[1]) == group and row[2][0] not in "ZX"]
+    pids = (int(path.name) for path in PROC.iterdir() if path.name.isdigit())
+    return [pid for pid in pids if _is_member(pid, group)]
+
+
+def _is_member(pid: int, group: int) -> bool:
+    fields = _stat(pid)
+    return len(fields) > 2 and fields[2] == str(group) and fields[0] not in ("Z", "X")
+
+
+def _all_groups() -> list[str]:
+    ps = shutil.which("ps")
+    if ps is None:
+        return []
+    done = subprocess.run(
+        [ps, "-ax", "-o", "pid=,pgid=,state="], capture_output=True, text=True, check=False
+    )
+    return done.stdout.splitlines()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from leap_pipeline.db.binaries import Binaries, find_binaries, reachable_copy
 from leap_pipeline.db.cluster import HOST, make_data, sync_data
-from leap_pipeline.db.owner import make_owner
+from leap_pipeline.db.owner import has_clients, make_owner
 from leap_pipeline.db.postmaster import Postmaster, read_pid_file, shut_down
 from leap_pipeline.db.server_folder import ServerFolder, find_folder, is_claimed, make_folder
 from leap_pipeline.db.server_start import start_until_ready
@@ -111,6 +111,13 @@ class EmbeddedServer:
             port=found.port if found and ready else None,
             pid=found.pid if found and ready else None,
             version=_data_version(folder),
+        )
+
+    def has_clients(self) -> bool:
+        """Is anybody connected? False where it does not run."""
+        address = self._running_address()
+        return address is not None and has_clients(
+            address.host, address.port, address.user, address.password
         )
 
     def bound_log(self) -> None:

@@ -12,6 +12,10 @@ APPLICATION_DATABASE = "leap"
 DAGSTER_DATABASE = "leap_dagster"
 SUPERUSER = "postgres"
 CONNECT_SECONDS = 10
+OTHERS = (
+    "SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend'"
+)
 # A generated password of 256 bits needs no stretching, and Dagster opens many connections.
 SCRAM_ITERATIONS_SINCE = 160_000
 
@@ -44,6 +48,22 @@ def make_owner(host: str, port: int, superuser_password: str) -> tuple[str, str]
                     )
                 )
     return OWNER, password
+
+
+def has_clients(host: str, port: int, user: str, password: str) -> bool:
+    """Is anybody but this look connected? False where the server is going or gone."""
+    try:
+        with psycopg.connect(
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            dbname=APPLICATION_DATABASE,
+            connect_timeout=CONNECT_SECONDS,
+        ) as connection:
+            return connection.execute(OTHERS).fetchone() is not None
+    except psycopg.OperationalError:
+        return False
 
 
 def _exists(connection: psycopg.Connection, catalog: str, column: str, name: str) -> bool:
