@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -39,11 +40,20 @@ def leap(
 
 _debug = {"on": False}
 
-for command in (demo, ingest, run, trim):
-    app.command()(command)
-for command in (system.up, system.down, system.status, doctor):
-    app.command()(command)
-for command in (speech.transcribe, texts.topics, texts.subtitles):
+COMMANDS: tuple[Callable[..., None], ...] = (
+    demo,
+    ingest,
+    run,
+    system.up,
+    system.down,
+    system.status,
+    doctor,
+    trim,
+    speech.transcribe,
+    texts.topics,
+    texts.subtitles,
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(db.app, name="db", help="The application's database.")
 app.add_typer(users.app, name="user", help="User accounts.")

@@ -7,12 +7,15 @@ id together with the moment it began or the command it runs. On Linux /proc answ
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 PROC = Path("/proc")
+PR_SET_PDEATHSIG = 1
 
 
 def exists(pid: int) -> bool:
@@ -98,3 +101,15 @@ def _all_groups() -> list[str]:
         [ps, "-ax", "-o", "pid=,pgid=,state="], capture_output=True, text=True, check=False
     )
     return done.stdout.splitlines()
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when `parent` ends (Linux; elsewhere it does nothing).
+
+    See prctl(2), PR_SET_PDEATHSIG. Call it first of all, in the main thread.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel was asked
+        os.kill(os.getpid(), signal.SIGKILL)

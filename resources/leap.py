@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -23,7 +24,7 @@ ROW_TAG, GENERATION_TAG = "leap/run", "leap/generation"
 USER_TAG, RECORDING_TAG = "leap/user", "leap/recording"
 
 
-class LeapResource(dg.ConfigurableResource[None]):
+class LeapResource(dg.ConfigurableResource[Any]):
     """Claims a recording's work when the first asset of a run asks, and lets go at the run's end.
 
     The in-process executor makes one of it a run, so that one claim spans all assets of the run.

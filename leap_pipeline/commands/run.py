@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -102,7 +103,8 @@ def _execute(platform: Platform, recording_id: int, run_id: int, *, quiet: bool)
     write_dagster_home(platform.settings, platform.urls)
     log = platform.settings.home / "logs" / f"run-{run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "leap_pipeline.orchestration.execute", str(run_id)]
+    worker = "leap_pipeline.orchestration.execute"
+    command = [sys.executable, "-m", worker, str(run_id), str(os.getpid())]
     with log.open("ab") as out:
         child = subprocess.Popen(
             command,

@@ -1,8 +1,9 @@
 """Executes one queued run in this process, for machines on which no Dagster daemon lives.
 
-    python -m leap_pipeline.orchestration.execute RUN
+    python -m leap_pipeline.orchestration.execute RUN [PARENT]
 
-RUN is the id of a row of `recording_runs`. Exit code 0: it was carried out; 1: something failed.
+RUN is the id of a row of `recording_runs`, PARENT the process with which this one ends.
+Exit code 0: it was carried out; 1: something failed.
 """
 
 import sys
@@ -39,5 +40,6 @@ def execute(run_id: int) -> bool:
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    if len(sys.argv) > 2:
+        die_with_parent(int(sys.argv[2]))
     sys.exit(0 if execute(int(sys.argv[1])) else 1)
