@@ -1,48 +1,36 @@
-"""Subtitles as data: what is on screen from when to when."""
+"""From a transcript to cues."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from leap_pipeline.speech.transcript import Transcript
-from leap_pipeline.subtitles.lines import split
-from leap_pipeline.subtitles.segmentation import groups
-from leap_pipeline.subtitles.timing import schedule
-from leap_pipeline.subtitles.tokens import tokens
+from leap_pipeline.subtitles.layout import place
+from leap_pipeline.subtitles.timing import time_cues
+from leap_pipeline.subtitles.tokens import tokens_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cue:
-    """Times in seconds, exact to the millisecond."""
+    """Text on the screen from `start` to `end` (seconds, whole milliseconds)."""
 
     start: float
     end: float
     lines: tuple[str, ...]
 
-    @property
-    def characters(self) -> int:
-        return characters(self.lines)
-
-
-def characters(lines: tuple[str, ...]) -> int:
-    """What is read: every character, a line break counted as the blank that it stands for."""
-    return sum(len(line) for line in lines) + len(lines) - 1
-
 
 def build_cues(transcript: Transcript) -> list[Cue]:
-    """Cues that hold every word, on the transcript's own timeline and inside its duration.
+    """Every word of the transcript in cues of at most two lines, in order, inside its duration.
 
-    They keep the rules of `rules.check` wherever the words leave the time for it; see `timing` for
-    what gives way where they do not.
+    The rules of `subtitles.rules` hold as long as the speech leaves the time; where it does not,
+    all but the reading speed hold, and where there is less than a second a cue, all but the
+    shortest time too. Words are never left out. An empty transcript has no cues.
     """
-    parts = tokens(transcript)
-    ranges = groups(parts)
-    lines = [split(parts[first:after]) for first, after in ranges]
-    times = schedule(
-        [(parts[first].start, parts[after - 1].end) for first, after in ranges],
-        [characters(each) for each in lines],
-        int(transcript.duration * 1000 + 1e-6),
-    )
+    tokens = tokens_of(transcript)
+    duration = int(transcript.duration * 1000 + 1e-6)
+    placed = place(tokens, duration)
+    times = time_cues(placed, duration)
     return [
-        Cue(start / 1000, end / 1000, each) for (start, end), each in zip(times, lines, strict=True)
+        Cue(start / 1000, end / 1000, cue.lines)
+        for cue, (start, end) in zip(placed, times, strict=True)
     ]

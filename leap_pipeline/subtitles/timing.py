@@ -1,108 +1,122 @@
-"""When each cue comes and goes: as near to its words as the rules allow.
+"""When each cue comes and goes: near its words, long enough to read, never over another.
 
-A cue must stand for as long as its text takes to read. Where speech is faster than that, cues are
-pushed into the silence around them, some earlier and some later, so that the sum of the squared
-shifts is least: isotonic regression by pooling adjacent violators (Barlow et al., 1972) on the
-starts less the lengths before them. Where that would take a cue further than `FURTHEST_MS` from
-its words, the reading speed gives way there instead: a cue that nobody can match to the picture
-is worse than one that is a little fast.
+A cue needs time to be read. Where its words leave less, it takes the pause after them, then moves
+over the slack of its neighbours: starts are as near to the words as can be in the sense of least
+squares (isotonic regression by pooling adjacent violators, Ayer et al. 1955). It comes at most
+EARLIEST before its first word and LATEST after it. Speech that is too fast for that over a long
+stretch is read faster than it should be, evenly over the stretch: no word is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
-from leap_pipeline.subtitles.limits import (
-    CHARACTERS_PER_SECOND,
-    GAP_MS,
-    LONGEST_MS,
-    SHORTEST_MS,
-)
+import numpy as np
+from numpy.typing import NDArray
 
-Span = tuple[int, int]
+from leap_pipeline.subtitles.layout import Placed
+from leap_pipeline.subtitles.limits import LONGEST, SHORTEST, SMALLEST_GAP, reading_time
 
-FURTHEST_MS = 5_000
-LINGER_MS = 400
-"""How long a cue stays after its last word where nothing follows."""
-SQUEEZE = 0.93
-LEAST_MS = 2
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+EARLIEST = 1500
+LATEST = 3000
+LINGER = 300
+"""A cue stays so many milliseconds after its last word where nothing follows."""
+CLOSED_GAP = 500
+"""Shorter gaps flicker: the cue before stays until the next."""
+ROUNDS = 4
 
 
-def schedule(spoken: Sequence[Span], characters: Sequence[int], duration: int) -> list[Span]:
-    """Times of the cues in ms from the times of their words and their lengths in characters."""
-    lengths = _fitted([reading_time(count) + GAP_MS for count in characters], duration)
-    starts, pools = _place(spoken, lengths, duration)
-    while strained := [pool for pool in pools if _drift(pool, spoken, starts) > FURTHEST_MS]:
-        squeezed = _squeezed(lengths, strained)
-        if squeezed == lengths:
-            break
-        lengths = squeezed
-        starts, pools = _place(spoken, lengths, duration)
+def time_cues(cues: Sequence[Placed], duration: int) -> list[tuple[int, int]]:
+    """Start and end of each in milliseconds, within 0 and `duration`."""
+    if not cues:
+        return []
+    spoken = np.minimum(np.array([cue.start for cue in cues]), duration)
+    needed = np.array([reading_time(len(" ".join(cue.lines))) for cue in cues])
+    earliest = np.maximum(0, spoken - EARLIEST)
+    # The video's end stands behind the last cue as one that cannot move.
+    latest = np.append(np.minimum(spoken + LATEST, duration), duration)
+    needed = _what_fits(needed, earliest, latest)
+    starts = _starts(spoken, needed, earliest, latest)
+    following = [*starts[1:], duration]
     return [
-        (start, _end(number, spoken, starts, lengths, duration))
-        for number, start in enumerate(starts)
+        (start, _end(start, need, cue.end, after, last=at == len(cues) - 1))
+        for at, (cue, start, need, after) in enumerate(
+            zip(cues, starts, needed.tolist(), following, strict=True)
+        )
     ]
 
 
-def reading_time(characters: int) -> int:
-    """How long a cue must stand, in ms."""
-    return max(SHORTEST_MS, -(-characters * 1000 // CHARACTERS_PER_SECOND))
+def _end(start: int, needed: int, spoken: int, following: int, *, last: bool) -> int:
+    end = min(max(start + needed, spoken + LINGER), start + LONGEST, following)
+    if last or following - end >= CLOSED_GAP:
+        return end
+    if following - start <= LONGEST:
+        return following
+    return min(end, following - SMALLEST_GAP)
 
 
-def _fitted(lengths: list[int], duration: int) -> list[int]:
-    """All of them into the video: where it is too short for its text, everything is faster."""
-    room, needed = duration + GAP_MS, sum(lengths)
-    if needed <= room:
-        return lengths
-    return [max(LEAST_MS, length * room // needed) for length in lengths]
+def _what_fits(needed: Ints, earliest: Ints, latest: Ints) -> Ints:
+    """The times asked for, cut down where no schedule has them; whole seconds are kept longest."""
+    for shortest in (*(SHORTEST for _ in range(ROUNDS)), 1):
+        if _feasible(needed, earliest, latest):
+            break
+        cut = np.floor(needed * _tightest(needed, earliest, latest)).astype(np.int64)
+        needed = np.maximum(np.minimum(needed, shortest), cut)
+    return needed
 
 
-def _squeezed(lengths: Sequence[int], pools: Sequence[range]) -> list[int]:
-    shorter = list(lengths)
-    for number in (number for pool in pools for number in pool):
-        shorter[number] = max(LEAST_MS, int(shorter[number] * SQUEEZE))
-    return shorter
+def _feasible(needed: Ints, earliest: Ints, latest: Ints) -> bool:
+    clock = 0
+    for need, first, last in zip(
+        needed.tolist(), earliest.tolist(), latest[:-1].tolist(), strict=True
+    ):
+        clock = max(clock, first)
+        if clock > last:
+            return False
+        clock += need
+    return clock <= int(latest[-1])
 
 
-def _drift(pool: range, spoken: Sequence[Span], starts: Sequence[int]) -> int:
-    return max(abs(starts[number] - spoken[number][0]) for number in pool)
+def _tightest(needed: Ints, earliest: Ints, latest: Ints) -> Floats:
+    """For each cue the share of time that the worst stretch around it can give (at most 1).
+
+    A stretch from cue a up to cue b has the time between a's earliest and b's latest start. Cut
+    down by the worst share, every stretch fits.
+    """
+    total = np.concatenate(([0], np.cumsum(needed)))
+    share = np.ones(len(needed))
+    for first in range(len(needed)):
+        ratios = (latest[first + 1 :] - earliest[first]) / (total[first + 1 :] - total[first])
+        worst = np.minimum.accumulate(ratios[::-1])[::-1]
+        np.minimum(share[first:], worst, out=share[first:])
+    return np.maximum(share, 0.0)
 
 
-def _place(
-    spoken: Sequence[Span], lengths: Sequence[int], duration: int
-) -> tuple[list[int], list[range]]:
-    """Starts with the least squared shifts, and the runs of cues that push each other."""
-    before = [0, *accumulate(lengths)]
-    sums: list[int] = []
-    pools: list[range] = []
-    for number, (start, _) in enumerate(spoken):
-        total, pool = start - before[number], range(number, number + 1)
-        # Means compared without division: a / b > c / d.
-        while pools and sums[-1] * len(pool) > total * len(pools[-1]):
-            total += sums.pop()
-            pool = range(pools.pop().start, number + 1)
-        sums.append(total)
-        pools.append(pool)
-    latest = max(duration + GAP_MS - before[-1], 0)
-    starts = [
-        min(max(total // len(pool), 0), latest) + before[number]
-        for total, pool in zip(sums, pools, strict=True)
-        for number in pool
-    ]
-    return starts, pools
+def _starts(spoken: Ints, needed: Ints, earliest: Ints, latest: Ints) -> list[int]:
+    bounds = latest.tolist()
+    for at in range(len(needed) - 1, -1, -1):
+        bounds[at] = min(bounds[at], bounds[at + 1] - int(needed[at]))
+    starts: list[int] = []
+    clock = 0
+    for at, wish in enumerate(_nearest(spoken, needed)):
+        start = max(0, min(max(wish, int(earliest[at]), clock), bounds[at]))
+        starts.append(start)
+        clock = start + int(needed[at])
+    return starts
 
 
-def _end(
-    number: int,
-    spoken: Sequence[Span],
-    starts: Sequence[int],
-    lengths: Sequence[int],
-    duration: int,
-) -> int:
-    start = starts[number]
-    follows = number + 1 < len(starts)
-    gap = min(GAP_MS, lengths[number] - 1)
-    free = starts[number + 1] - gap if follows else max(duration, start + 1)
-    wanted = max(start + lengths[number] - gap, spoken[number][1] + LINGER_MS)
-    return min(wanted, start + LONGEST_MS, free)
+def _nearest(spoken: Ints, needed: Ints) -> list[int]:
+    """Starts nearest to the spoken ones with `needed` between them."""
+    before = np.concatenate(([0], np.cumsum(needed)[:-1]))
+    blocks: list[tuple[float, int]] = []
+    for value in (spoken - before).tolist():
+        mean, count = float(value), 1
+        while blocks and blocks[-1][0] > mean:
+            other, size = blocks.pop()
+            mean, count = (mean * count + other * size) / (count + size), count + size
+        blocks.append((mean, count))
+    level = [round(mean) for mean, count in blocks for _ in range(count)]
+    return [int(base + offset) for base, offset in zip(level, before.tolist(), strict=True)]
