@@ -48,7 +48,7 @@ def extract_audio(src: Path, dst: Path, *, progress: ProgressCallback = ignore) 
             codec="libmp3lame",
             bit_rate=BIT_RATE,
         )
-        result = check_output(part, {"audio": info.duration})
+        result = check_output(part, {"audio": info.duration}, progress=progress)
         part.replace(dst)
     return result.duration
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from leap_pipeline.errors import DataError, InputError
 from leap_pipeline.media import ffmpeg as runner
+from leap_pipeline.media.beat import Beat
 from leap_pipeline.media.probe import (
     FORMATS,
     AudioStream,
@@ -62,7 +63,7 @@ def cut(src: Path, dst: Path, plan: CutPlan, *, progress: ProgressCallback = ign
             expected = _copy(source, part, progress)
         else:
             expected = _encode(source, part, plan, progress)
-        result = check_output(part, expected)
+        result = check_output(part, expected, progress=progress)
         part.replace(dst)
     return result
 
@@ -100,7 +101,7 @@ def _copy(source: _Source, part: Path, progress: ProgressCallback) -> dict[Kind,
     picture, sound = node[str(source.video.index)], node[str(source.audio.index)]
     made = ffmpeg.output(picture, sound, str(part), c="copy", **_container())
     runner.run(made.compile(cmd="ffmpeg"), source.info.duration, progress, output=part)
-    return {kind: span.end for kind, span in spans(source.path).items()}
+    return {kind: span.end for kind, span in spans(source.path, progress=progress).items()}
 
 
 def _container() -> dict[str, Any]:
@@ -113,7 +114,7 @@ def _encode(
     """Decode, keep what the plan keeps, encode; returns where each track must end."""
     end = plan.duration_after
     script, sound = part.with_name("filters"), part.with_name("sound.m4a")
-    times = frame_times(source.path, source.video.index)
+    times = frame_times(source.path, source.video.index, progress=progress)
     ranges = frame_ranges(times, plan)
     chosen, last = video_filters(times, ranges, end, source.info.start)
     # In a file: hundreds of cuts are too long for a command line.
@@ -139,13 +140,20 @@ def _share(progress: ProgressCallback, begin: float, end: float) -> ProgressCall
     return lambda fraction: progress(begin + (end - begin) * fraction)
 
 
-def frame_times(src: Path, index: int) -> NDArray[np.float64]:
-    """When each frame of a video track comes up, sorted, in seconds from the start of the file."""
+def frame_times(
+    src: Path, index: int, *, progress: ProgressCallback = ignore
+) -> NDArray[np.float64]:
+    """When each frame of a video track comes up, sorted, in seconds from the start of the file.
+
+    `progress` is kept alive and not advanced: it gets 0.0.
+    """
+    beat = Beat(progress, 0.0)
     stamps: list[int] = []
     with open_media(src) as container:
         stream = container.streams[index]
         base = stream.time_base
         for packet in container.demux(stream):
+            beat()
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None and not packet.is_discard:
                 stamps.append(stamp)

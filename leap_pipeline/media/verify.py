@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leap_pipeline.errors import DataError
+from leap_pipeline.media.beat import Beat
 from leap_pipeline.media.probe import MediaInfo, open_media, probe
 from leap_pipeline.media.selection import typical_length
+from leap_pipeline.progress import ProgressCallback, ignore
 
 TOLERANCE = 0.05
 """Besides the length of one frame, a duration may be off by this, in seconds."""
@@ -35,8 +37,12 @@ class Span:
     frame: float
 
 
-def spans(path: Path) -> dict[Kind, Span]:
-    """The tracks that `probe` names, measured by reading every packet (none is decoded)."""
+def spans(path: Path, *, progress: ProgressCallback = ignore) -> dict[Kind, Span]:
+    """The tracks that `probe` names, measured by reading every packet (none is decoded).
+
+    `progress` is kept alive and not advanced: it gets 1.0.
+    """
+    beat = Beat(progress, 1.0)
     info = probe(path)
     kinds: dict[int, Kind] = {}
     if info.video is not None:
@@ -47,6 +53,7 @@ def spans(path: Path) -> dict[Kind, Span]:
     last: dict[int, tuple[float, float]] = {}
     with open_media(path) as container:
         for packet in container.demux(*(container.streams[index] for index in kinds)):
+            beat()
             if packet.pts is None or packet.time_base is None or packet.is_discard:
                 continue
             begin = float(packet.pts * packet.time_base) - info.start
@@ -77,7 +84,9 @@ def sync_error(path: Path) -> float:
     return max(abs(video.start - audio.start), abs(video.end - audio.end))
 
 
-def check_output(path: Path, expected: Mapping[Kind, float]) -> MediaInfo:
+def check_output(
+    path: Path, expected: Mapping[Kind, float], *, progress: ProgressCallback = ignore
+) -> MediaInfo:
     """Raise DataError unless `path` is whole: exactly these tracks, each ending at its time (s)."""
     try:
         size = path.stat().st_size
@@ -87,7 +96,7 @@ def check_output(path: Path, expected: Mapping[Kind, float]) -> MediaInfo:
     if size == 0:
         msg = f"FFmpeg wrote an empty {path.name}"
         raise DataError(msg)
-    found = spans(path)
+    found = spans(path, progress=progress)
     if set(found) != set(expected):
         msg = f"{path.name} should have {sorted(expected)} and has {sorted(found)}"
         raise DataError(msg)
