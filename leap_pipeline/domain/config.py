@@ -49,9 +49,15 @@ class ProcessingConfig(BaseModel):
 
 
 def deep_merge(layers: Iterable[Json | None]) -> dict[str, Any]:
-    """Dicts merge, lists and scalars replace, None says nothing."""
+    """Dicts merge, lists and scalars replace, None says nothing.
+
+    Raises `InputError` for a layer that is no dict.
+    """
     merged: dict[str, Any] = {}
     for layer in layers:
+        if layer is not None and not isinstance(layer, Mapping):
+            msg = f"A layer of the processing configuration is no object but {layer!r:.60}."
+            raise InputError(msg)
         for key, value in (layer or {}).items():
             if isinstance(value, Mapping):
                 below = merged.get(key)

@@ -6,7 +6,9 @@ import re
 
 from leap_pipeline.errors import InputError
 
-_PARTITION = re.compile(r"^(\d{6,})-(\d+)$")
+_PARTITION = re.compile(r"[0-9]{6,}-([0-9]+)")
+_NUMBER = re.compile(r"[0-9]+")
+_LARGEST = 2**31 - 1  # `recordings.id` is an INTEGER
 
 
 def partition_key(user_slug: int, recording_id: int) -> str:
@@ -16,10 +18,9 @@ def partition_key(user_slug: int, recording_id: int) -> str:
 
 def recording_of(key: str) -> int:
     """The recording's id in a partition key, or in a bare number as people type it."""
-    found = _PARTITION.match(key)
-    if found is not None:
-        return int(found.group(2))
-    if key.isdecimal():
-        return int(key)
+    found = _PARTITION.fullmatch(key)
+    number = found.group(1) if found else key
+    if _NUMBER.fullmatch(number) and len(number) < 20 and int(number) <= _LARGEST:
+        return int(number)
     msg = f"“{key}” is no recording: give its number (142) or its partition (000001-142)."
     raise InputError(msg)

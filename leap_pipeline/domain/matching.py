@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import re2
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class MatchingRules(BaseModel):
@@ -49,6 +49,7 @@ def matches(rules: MatchingRules, display_name: str, source_id: int | None) -> b
     """Whether a recording of that name and source falls under the rules."""
     if rules.source_ids and source_id not in rules.source_ids:
         return False
+    present = _without_blanks(rules)
     name = display_name if rules.case_sensitive else display_name.casefold()
 
     def contained(words: tuple[str, ...]) -> bool:
@@ -60,16 +61,16 @@ def matches(rules: MatchingRules, display_name: str, source_id: int | None) -> b
             _found(each, display_name, case_sensitive=rules.case_sensitive) for each in patterns
         )
 
-    if contained(rules.exclude_keywords) or searched(rules.exclude_patterns):
+    if contained(present.exclude_keywords) or searched(present.exclude_patterns):
         return False
     kinds = [
         verdict
-        for present, verdict in (
-            (rules.exact_matches, display_name in rules.exact_matches),
-            (rules.keywords, contained(rules.keywords)),
-            (rules.patterns, searched(rules.patterns)),
+        for said, verdict in (
+            (present.exact_matches, display_name in present.exact_matches),
+            (present.keywords, contained(present.keywords)),
+            (present.patterns, searched(present.patterns)),
         )
-        if present
+        if said
     ]
     return bool(kinds) and (all(kinds) if rules.match_mode == "all" else any(kinds))
 
@@ -79,8 +80,25 @@ def first_match(
 ) -> Candidate | None:
     """The oldest template that matches (`created_at`, then `id`)."""
     for candidate in sorted(candidates, key=lambda each: (each.created_at, each.id)):
-        if candidate.rules and matches(
-            MatchingRules.model_validate(candidate.rules), display_name, source_id
-        ):
+        rules = _readable(candidate.rules)
+        if rules is not None and matches(rules, display_name, source_id):
             return candidate
     return None
+
+
+def _readable(stored: Mapping[str, Any] | None) -> MatchingRules | None:
+    """Stored rules; None where they cannot be read, so that one template spoils no other."""
+    try:
+        return MatchingRules.model_validate(stored)
+    except ValidationError:
+        return None
+
+
+def _without_blanks(rules: MatchingRules) -> MatchingRules:
+    """The rules without empty texts: an empty keyword is found in every name."""
+    lists = ("exact_matches", "keywords", "patterns", "exclude_keywords", "exclude_patterns")
+    return rules.model_copy(
+        update={
+            name: tuple(each for each in getattr(rules, name) if each.strip()) for name in lists
+        }
+    )

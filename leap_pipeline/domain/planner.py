@@ -42,6 +42,13 @@ STAGE_ASSET: Mapping[Stage, Asset] = {
     Stage.EXTRACT_TOPICS: Asset.TOPICS,
     Stage.GENERATE_SUBTITLES: Asset.SUBTITLES,
 }
+NEEDS: Mapping[Asset, tuple[Asset, ...]] = {
+    Asset.TRIMMED_VIDEO: (Asset.RAW_VIDEO,),
+    Asset.AUDIO: (Asset.RAW_VIDEO, Asset.TRIMMED_VIDEO),
+    Asset.TRANSCRIPT: (Asset.AUDIO,),
+    Asset.TOPICS: (Asset.TRANSCRIPT,),
+    Asset.SUBTITLES: (Asset.TRANSCRIPT,),
+}
 PLATFORM_NAMES: Mapping[Platform, str] = {Platform.YOUTUBE: "YouTube", Platform.VK: "VK"}
 
 DONE = "already done"
@@ -119,15 +126,8 @@ def plan_prepare(given: PlanInput) -> Plan:
 def plan_publish(given: PlanInput, platform: Platform) -> Plan:
     """The upload of one target, or why not."""
     asset = UPLOADS[platform]
-    target = given.facts.targets.get(platform)
-    reason = _refusal(given)
-    refused = reason
-    if reason is None and target is None:
-        reason = f"no {PLATFORM_NAMES[platform]} preset is configured for this recording"
-    elif reason is None and not given.permissions.can_upload:
-        reason = "the owner may not publish (can_upload is off)"
-    elif target is not None and target.status is TargetStatus.UPLOADED:
-        reason = DONE
+    refused = _refusal(given)
+    reason = refused or _no_upload(given, platform)
     if reason is not None:
         return Plan(left_out={asset: reason}, refused=refused)
     return Plan(selection=(asset,))
@@ -149,12 +149,21 @@ def unwanted_stages(given: PlanInput) -> dict[Stage, str]:
     if Stage.TRANSCRIBE in unwanted and not _completed(given, Stage.TRANSCRIBE):
         nothing = f"there is no transcript: {unwanted[Stage.TRANSCRIBE]}"
         unwanted[Stage.EXTRACT_TOPICS] = unwanted[Stage.GENERATE_SUBTITLES] = nothing
+    elif not given.permissions.can_transcribe:
+        # An older transcript is there, but the permission covers what is made of it too.
+        denied = "the owner may not work on transcripts (can_transcribe is off)"
+        unwanted[Stage.EXTRACT_TOPICS] = unwanted[Stage.GENERATE_SUBTITLES] = denied
     if not speech.enable_topics:
         unwanted[Stage.EXTRACT_TOPICS] = "topics are switched off (transcription.enable_topics)"
     if not speech.enable_subtitles:
         off = "subtitles are switched off (transcription.enable_subtitles)"
         unwanted[Stage.GENERATE_SUBTITLES] = off
     return {stage: reason for stage, reason in unwanted.items() if not _completed(given, stage)}
+
+
+def missing_input(asset: Asset, plan: Plan) -> Asset | None:
+    """What must be made before `asset` can be; None where it can begin."""
+    return next((each for each in NEEDS.get(asset, ()) if each in plan.selection), None)
 
 
 def stage_of(asset: Asset, skipped: Mapping[Stage, str]) -> Stage | None:
@@ -188,6 +197,17 @@ def _trim_left_out(given: PlanInput, unwanted: Mapping[Stage, str]) -> dict[Asse
     if given.has_trimmed_video:
         left_out[Asset.TRIMMED_VIDEO] = DONE
     return left_out
+
+
+def _no_upload(given: PlanInput, platform: Platform) -> str | None:
+    target = given.facts.targets.get(platform)
+    if target is None:
+        return f"no {PLATFORM_NAMES[platform]} preset is configured for this recording"
+    if target.status is TargetStatus.UPLOADED:
+        return DONE
+    if not given.permissions.can_upload:
+        return "the owner may not publish (can_upload is off)"
+    return None
 
 
 def _refusal(given: PlanInput) -> str | None:

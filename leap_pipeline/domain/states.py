@@ -156,6 +156,7 @@ RUN_MOVES: Mapping[RunState, Mapping[RunState, str]] = {
     },
     RunState.WAITING: {
         RunState.QUEUED: "its due time came",
+        RunState.DONE: "nothing was left to do",
         RunState.CANCELLED: "it was cancelled",
     },
     RunState.DONE: {},

@@ -13,12 +13,12 @@ from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.states import Phase, Platform, RunState, Stage
 from leap_pipeline.errors import AlreadyRunning, InputError, Superseded
-from leap_pipeline.services.liveness import WorkLock, lock_class
+from leap_pipeline.services.liveness import WorkLock, let_go_when_frozen, lock_class
 from leap_pipeline.services.moves import move_run
 from leap_pipeline.services.projection import lock_recording
 from leap_pipeline.services.reconcile import put_back
-from leap_pipeline.services.runs import force_stage, live_run, new_run
-from leap_pipeline.services.work import Work
+from leap_pipeline.services.runs import force_stage, live_run, new_run, requeue
+from leap_pipeline.services.work import Work, scratch_prefix
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
 
@@ -53,13 +53,15 @@ def claim(
     """
     user_id, slug = _owner(database, recording_id)
     lock = WorkLock(database.lock_connection(), lock_class(phase, platform), recording_id)
-    if not lock.acquire(LOCK_WAIT_SECONDS):
-        lock.release()
-        msg = f"Recording {recording_id} is being processed by another worker."
-        raise AlreadyRunning(msg)
     try:
+        if not lock.acquire(LOCK_WAIT_SECONDS):
+            msg = f"Recording {recording_id} is being processed by another worker."
+            raise AlreadyRunning(msg)
         with database.tenant(user_id) as session:
-            row = _row_to_claim(session, recording_id, phase, platform, token, requested_by)
+            let_go_when_frozen(session)
+            row, adopted = _row_to_claim(
+                session, recording_id, phase, platform, token, requested_by
+            )
             if force is not None and token is None:
                 force_stage(session, recording_id, force)
                 row.forced_from = force
@@ -74,22 +76,23 @@ def claim(
             move_run(session, row.id, RunState.RUNNING, values)
             session.refresh(row)
             run_id, generation = row.id, row.generation
+        # What an earlier worker left here it can no longer put in place, should it wake up.
+        storage.sweep_scratch(scratch_prefix(recording_id, phase, platform))
     except BaseException:
         lock.release()
         raise
-    storage.sweep_scratch(f"{recording_id}-{phase}-")
-    paths = RecordingPaths(slug, recording_id)
     return Work(
         database=database,
         storage=storage,
         recording_id=recording_id,
         user_id=user_id,
-        paths=paths,
+        paths=RecordingPaths(slug, recording_id),
         phase=phase,
         platform=platform,
         run_id=run_id,
         generation=generation,
         lock=lock,
+        adopted=adopted,
     )
 
 
@@ -113,20 +116,20 @@ def _row_to_claim(
     platform: Platform | None,
     token: Token | None,
     requested_by: str,
-) -> RecordingRun:
+) -> tuple[RecordingRun, bool]:
+    """The row, locked, and whether it was taken from the queue without having its token."""
+    locked = lock_recording(session, recording_id)
     row = live_run(session, recording_id, phase, platform)
     if token is not None:
         known = row is not None and (row.id, row.generation) == (token.run_id, token.generation)
         if row is None or not known or row.state != RunState.QUEUED:
             msg = f"This launch of recording {recording_id} is out of date: a newer one has it."
             raise Superseded(msg)
-        return row
+        return row, False
     if row is None:
-        locked = lock_recording(session, recording_id)
-        return new_run(session, locked, phase, platform, requested_by)
+        return new_run(session, locked, phase, platform, requested_by), False
     if row.state == RunState.RUNNING:
         put_back(session, row)  # the lock is ours, so whoever ran it is dead
     elif row.state == RunState.WAITING:
-        move_run(session, row.id, RunState.QUEUED)
-    session.refresh(row)
-    return row
+        requeue(session, row)
+    return row, True

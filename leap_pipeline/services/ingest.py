@@ -19,7 +19,7 @@ from leap_pipeline.db.models.runs import StoredObject
 from leap_pipeline.db.models.templates import RecordingTemplate
 from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.matching import Candidate, first_match
-from leap_pipeline.errors import TransientError
+from leap_pipeline.errors import DataError, LeapError, TransientError
 from leap_pipeline.media.probe import MediaInfo, require_lecture
 from leap_pipeline.progress import ProgressCallback, ignore
 from leap_pipeline.services.planning import ensure_stages
@@ -31,6 +31,7 @@ from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
 
 LOCAL_FILE = "LOCAL_FILE"
+ABANDONED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def ingest_file(
         known = _known(session, user_id, slug, key)
     if known is not None:
         return known
+    storage.sweep_scratch("ingest-", idle=ABANDONED_SECONDS)
     with storage.scratch(f"ingest-{ULID()}") as folder:
         copy = folder / "source"
         copy_verified(
@@ -104,7 +106,7 @@ def _store(
     user_id: str,
     slug: int,
 ) -> Ingested:
-    placed: str | None = None
+    paths: RecordingPaths | None = None
     try:
         with database.tenant(user_id) as session:
             recording = _recording(settings, incoming, user_id)
@@ -114,7 +116,6 @@ def _store(
             paths = RecordingPaths(slug, recording.id)
             final = paths.source(storage_suffix(incoming.path))
             _claim_key(session, recording, incoming, final)
-            placed = final
             size = storage.put(copy, final)
             session.add(
                 StoredObject(
@@ -135,9 +136,21 @@ def _store(
                 template_id=recording.template_id,
             )
     except BaseException:
-        if placed is not None:
-            storage.remove(placed)
+        if paths is not None and not _committed(database, user_id, paths.recording_id):
+            storage.remove(paths.folder)
         raise
+
+
+def _committed(database: Database, user_id: str, recording_id: int) -> bool:
+    """Whether the recording is there: a connection may break after the commit, before its answer.
+
+    Where that cannot be found out the file stays, since a row without its file is worse.
+    """
+    try:
+        with database.tenant(user_id) as session:
+            return session.get(Recording, recording_id, options=[lazyload("*")]) is not None
+    except LeapError:
+        return True
 
 
 def match_template(session: Session, recording: Recording) -> None:
@@ -161,8 +174,11 @@ def match_template(session: Session, recording: Recording) -> None:
 
 
 def source_file(meta: Mapping[str, Any] | None) -> tuple[str, int]:
-    """Where ingest put a local file, and its size in bytes."""
+    """Where ingest put a local file, and its size in bytes; raises `DataError`."""
     content = meta or {}
+    if "stored_path" not in content or "bytes" not in content:
+        msg = "The source of this recording does not say where its file is: ingest the file again."
+        raise DataError(msg)
     return str(content["stored_path"]), int(content["bytes"])
 
 
@@ -181,7 +197,11 @@ def _recording(settings: Settings, incoming: _Incoming, user_id: str) -> Recordi
 
 def _claim_key(session: Session, recording: Recording, incoming: _Incoming, final: str) -> None:
     """Write the source row; raises `_Taken` where another ingest of the same file came first."""
-    meta = {"file_name": incoming.path.name, "stored_path": final, "bytes": incoming.size}
+    meta = {
+        "file_name": clean_name(incoming.path.name),
+        "stored_path": final,
+        "bytes": incoming.size,
+    }
     row = session.execute(
         insert(SourceMetadata)
         .values(

@@ -14,10 +14,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from leap_pipeline.domain.states import Phase, Platform
+from leap_pipeline.errors import TransientError
 
 # Two-integer advisory locks: the first says what is locked, the second which recording.
 NAMESPACE = 0x4C454100
 PING_SECONDS = 3.0
+FROZEN_SECONDS = 30
+RELEASE_SECONDS = 2.0
+_IDLE_TIMEOUT_SINCE = 140_000  # PostgreSQL 14 has idle_session_timeout
 
 
 def lock_class(phase: Phase, platform: Platform | None) -> int:
@@ -37,32 +41,50 @@ class WorkLock:
         self._watcher = threading.Thread(target=self._watch, name="leap-lock", daemon=True)
 
     def acquire(self, wait: float) -> bool:
-        """Try for `wait` seconds; on success the lock is watched until `release`."""
+        """Try for `wait` seconds; on success the lock is watched until `release`.
+
+        Raises `TransientError` where the connection breaks.
+        """
+        try:
+            taken = self._taken_within(wait)
+        except psycopg.Error as error:
+            msg = "The connection that locks the work broke: try again."
+            raise TransientError(msg) from error
+        if taken:
+            self._watcher.start()
+        return taken
+
+    def release(self) -> None:
+        """Closing the connection frees the lock."""
+        self._closing.set()
+        if self._watcher.is_alive():
+            self._watcher.join(RELEASE_SECONDS)  # it may be in the middle of a ping
+        self._connection.close()
+
+    def _taken_within(self, wait: float) -> bool:
+        if self._connection.info.server_version >= _IDLE_TIMEOUT_SINCE:
+            # The pings of a worker that is frozen stop, so the server lets go of its lock.
+            self._connection.execute(f"SET idle_session_timeout = '{FROZEN_SECONDS}s'")
         deadline = time.monotonic() + wait
         while True:
             row = self._connection.execute(
                 "SELECT pg_try_advisory_lock(%s, %s)", self._key
             ).fetchone()
             if row is not None and row[0]:
-                self._watcher.start()
                 return True
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.2)
 
-    def release(self) -> None:
-        """Closing the connection frees the lock."""
-        self._closing.set()
-        self._connection.close()
-
     def _watch(self) -> None:
-        while not self._closing.wait(PING_SECONDS):
-            try:
+        try:
+            while not self._closing.wait(PING_SECONDS):
                 self._connection.execute("SELECT 1")
-            except psycopg.Error:
-                if not self._closing.is_set():
-                    self.lost.set()
-                return
+        except psycopg.Error:
+            pass
+        finally:
+            if not self._closing.is_set():
+                self.lost.set()
 
 
 def try_claim_dead(session: Session, classid: int, recording_id: int) -> bool:
@@ -72,6 +94,24 @@ def try_claim_dead(session: Session, classid: int, recording_id: int) -> bool:
             text("SELECT pg_try_advisory_xact_lock(:classid, :recording)"),
             {"classid": classid, "recording": recording_id},
         )
+    )
+
+
+def let_go_when_frozen(session: Session) -> None:
+    """Have the server end this transaction where its process stops talking in the middle of it.
+
+    Otherwise the row locks of a frozen worker would hold up everybody for as long as it sleeps.
+    """
+    session.execute(
+        text("SELECT set_config('idle_in_transaction_session_timeout', :limit, true)"),
+        {"limit": f"{FROZEN_SECONDS}s"},
+    )
+
+
+def wait_little(session: Session, seconds: int) -> None:
+    """Have this transaction raise `TransientError` where it waits longer for a row's lock."""
+    session.execute(
+        text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": f"{seconds}s"}
     )
 
 

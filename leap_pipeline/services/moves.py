@@ -32,6 +32,15 @@ SKIP_LIMIT = 500
 Values = Mapping[str, Any]
 
 
+def storable(said: str, limit: int = REASON_LIMIT) -> str:
+    """A text that PostgreSQL takes: no NUL, no half characters, cut to `limit` characters.
+
+    Reasons quote file names and what other programs wrote, which may hold anything.
+    """
+    whole = said.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return whole[:limit]
+
+
 def move_stage(
     session: Session, recording_id: int, stage: Stage, wanted: StageStatus, reason: str = ""
 ) -> None:
@@ -41,7 +50,7 @@ def move_stage(
         values |= {
             "failed": True,
             "failed_at": func.now(),
-            "failed_reason": reason[:REASON_LIMIT],
+            "failed_reason": storable(reason),
             "retry_count": func.coalesce(ProcessingStage.retry_count, 0) + 1,
         }
     else:
@@ -51,7 +60,8 @@ def move_stage(
     elif wanted is not StageStatus.FAILED:
         values |= {"completed_at": None}
     if wanted is StageStatus.SKIPPED:
-        values |= {"skip_reason": reason[:SKIP_LIMIT]}
+        # What an earlier run noted of it, such as a map of cuts, is true no more.
+        values |= {"skip_reason": storable(reason, SKIP_LIMIT), "stage_meta": None}
     where = (ProcessingStage.recording_id == recording_id, ProcessingStage.stage_type == stage)
     allowed = sources_of(STAGE_MOVES, wanted)
     if _changed(session, ProcessingStage, where, ProcessingStage.status, allowed, values):
@@ -78,7 +88,7 @@ def move_download(
         changed |= {
             "failed_at_stage": DOWNLOAD,
             "failed_at": func.now(),
-            "failed_reason": reason[:REASON_LIMIT],
+            "failed_reason": storable(reason),
             "retry_count": func.coalesce(Recording.retry_count, 0) + 1,
         }
     if wanted is DownloadStatus.COMPLETED:

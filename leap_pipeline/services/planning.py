@@ -23,7 +23,7 @@ from leap_pipeline.domain.planner import (
 from leap_pipeline.domain.states import Phase, Platform, Stage, StageStatus
 from leap_pipeline.errors import DataError
 from leap_pipeline.services.moves import move_stage
-from leap_pipeline.services.projection import Locked, refresh_status
+from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
 
 # Where a block of defaults stands in a template's processing_config.
 BLOCKS = {"processing": "video", "transcription": "transcription"}
@@ -110,21 +110,28 @@ def apply_plan(session: Session, locked: Locked, plan: Plan) -> tuple[Locked, bo
         if locked.stages[stage].status == StageStatus.FAILED:
             move_stage(session, recording_id, stage, StageStatus.PENDING)
         move_stage(session, recording_id, stage, StageStatus.SKIPPED, reason)
+    if Stage.TRIM in plan.skip:
+        _forget_trimmed(locked)
     for stage in plan.unskip:
-        reset_stage(session, locked, stage)
+        reset_stage(session, recording_id, stage)
     return refresh_status(session, recording_id), bool(plan.unskip)
 
 
-def reset_stage(session: Session, locked: Locked, first: Stage) -> None:
+def reset_stage(session: Session, recording_id: int, first: Stage) -> None:
     """Put a stage and all that uses its result back to PENDING, so that they are done again."""
-    recording = locked.recording
+    locked = lock_recording(session, recording_id)
     for stage in dependents(first):
         status = StageStatus(locked.stages[stage].status)
         unmade = (StageStatus.PENDING, StageStatus.IN_PROGRESS)
         if status in unmade or (status is StageStatus.SKIPPED and stage is not first):
             continue
-        move_stage(session, recording.id, stage, StageStatus.PENDING)
+        move_stage(session, recording_id, stage, StageStatus.PENDING)
     if first is Stage.TRIM:
-        recording.processed_video_path = None
-        recording.processed_audio_path = None
+        _forget_trimmed(locked)
     session.flush()
+
+
+def _forget_trimmed(locked: Locked) -> None:
+    """What is made from now on comes from the raw video, or from one that is trimmed anew."""
+    locked.recording.processed_video_path = None
+    locked.recording.processed_audio_path = None

@@ -61,6 +61,14 @@ class Locked:
         )
 
 
+def lock_row(session: Session, recording_id: int) -> bool:
+    """Lock the row of a recording and read nothing of it; False where there is none."""
+    found = session.scalar(
+        select(Recording.id).where(Recording.id == recording_id).with_for_update()
+    )
+    return found is not None
+
+
 def lock_recording(session: Session, recording_id: int) -> Locked:
     """Lock the row of a recording; raises `InputError` where the scope has no such recording."""
     recording = session.scalars(
@@ -109,7 +117,10 @@ def refresh_status(session: Session, recording_id: int) -> Locked:
     recording.failed_at = failure.at if failure else None
     recording.failed_reason = failure.reason if failure else None
     recording.failed_at_stage = failure.at_stage if failure else None
-    recording.retry_count = failure.retry_count if failure else 0
+    if failure is not None:
+        recording.retry_count = failure.retry_count
+    elif locked.facts.download is DownloadStatus.COMPLETED:
+        recording.retry_count = 0  # before that, the column counts the download's own failures
     session.flush()
     return locked
 

@@ -6,7 +6,7 @@ claimed got lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,15 +19,21 @@ from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.config import ProcessingConfig
 from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.planner import Asset, Plan
-from leap_pipeline.domain.states import DownloadStatus, Phase, Platform, RunState, StageStatus
-from leap_pipeline.services.liveness import living, lock_class, try_claim_dead
-from leap_pipeline.services.moves import move_download, move_run, move_stage
-from leap_pipeline.services.planning import ensure_stages, plan_input
-from leap_pipeline.services.projection import lock_recording, refresh_status
-from leap_pipeline.services.runs import settle_plan
+from leap_pipeline.domain.states import Phase, Platform, RunState
+from leap_pipeline.errors import DataError, TransientError, UserActionError
+from leap_pipeline.services.failing import fail_begun, fail_next, release_begun
+from leap_pipeline.services.liveness import living, lock_class, try_claim_dead, wait_little
+from leap_pipeline.services.moves import move_run, storable
+from leap_pipeline.services.planning import ensure_stages, processing_config
+from leap_pipeline.services.projection import lock_recording, lock_row, refresh_status
+from leap_pipeline.services.runs import requeue, settle_plan
 
 BATCH = 200
 LAUNCH_PATIENCE = timedelta(seconds=20)
+LOCK_WAIT_SECONDS = 2
+PASSED_OVER = 3
+
+LaunchLost = Callable[[int, int], bool]
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,13 @@ class Launch:
 
 @dataclass
 class Report:
-    """What one pass did: run rows put back, rows whose time came, rows ended, launches."""
+    """What one pass did: run rows put back, woken, ended, and passed over till the next one."""
 
     put_back: list[int] = field(default_factory=list)
     woken: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     launches: list[Launch] = field(default_factory=list)
+    passed_over: list[int] = field(default_factory=list)
 
 
 def reconcile(
@@ -60,31 +67,47 @@ def reconcile(
     *,
     now: datetime,
     max_attempts: int,
-    launch_lost: Callable[[int, int], bool],
+    launch_lost: LaunchLost,
 ) -> Report:
     """One bounded pass. `launch_lost(run id, generation)` asks about an unclaimed launch."""
     report = Report()
-    for run_id in _rows_without_worker(database):
+
+    def back(run_id: int) -> None:
         if put_back_if_dead(database, run_id, max_attempts=max_attempts):
             report.put_back.append(run_id)
-    for run_id in _due(database, now):
-        with database.system() as session:
-            row = _locked(session, run_id)
-            if row is not None and row.state == RunState.WAITING:
-                _requeue(session, row)
-                report.woken.append(run_id)
-    for run_id in _to_launch(database, now):
-        found = _launch(database, run_id, now, launch_lost)
+
+    def wake(run_id: int) -> None:
+        if _wake(database, run_id):
+            report.woken.append(run_id)
+
+    def launch(run_id: int) -> None:
+        found = _launch_or_end(database, run_id, now, launch_lost)
         if isinstance(found, Launch):
             report.launches.append(found)
-        elif found is not RunState.QUEUED:
+        elif found is not None:
             report.ended.append(run_id)
+
+    _for_each(report, _rows_without_worker(database), back)
+    _for_each(report, _due(database, now), wake)
+    _for_each(report, _to_launch(database, now), launch)
     return report
+
+
+def _for_each(report: Report, run_ids: Iterable[int], step: Callable[[int], None]) -> None:
+    """Passes over a row that another transaction holds; several of those end the pass."""
+    for run_id in run_ids:
+        if len(report.passed_over) >= PASSED_OVER:
+            return
+        try:
+            step(run_id)
+        except TransientError:
+            report.passed_over.append(run_id)
 
 
 def put_back_if_dead(database: Database, run_id: int, *, max_attempts: int) -> bool:
     """Put one running row back where no worker holds its lock; True if that was done."""
     with database.system() as session:
+        wait_little(session, LOCK_WAIT_SECONDS)
         row = session.get(RecordingRun, run_id, options=[lazyload("*")])
         if row is None or row.state != RunState.RUNNING:
             return False
@@ -100,35 +123,22 @@ def put_back_if_dead(database: Database, run_id: int, *, max_attempts: int) -> b
 def put_back(session: Session, row: RecordingRun, *, max_attempts: int | None = None) -> None:
     """Return a dead worker's stages to PENDING and its row to the queue, with a new token.
 
-    Where `max_attempts` workers died over the same step in a row, the step is FAILED instead.
+    Where `max_attempts` workers died over the same step in a row, the step is FAILED instead. The
+    recording and the row are locked by the caller.
     """
     locked = lock_recording(session, row.recording_id)
     given_up = max_attempts is not None and row.attempts >= max_attempts
     reason = f"its worker died {row.attempts} times in a row: see the log of the run, then retry"
-    if row.phase == Phase.PREPARE:
-        for stage, found in locked.stages.items():
-            if found.status == StageStatus.IN_PROGRESS:
-                wanted = StageStatus.FAILED if given_up else StageStatus.PENDING
-                move_stage(session, row.recording_id, stage, wanted, reason)
-        if locked.facts.download is DownloadStatus.IN_PROGRESS:
-            back = DownloadStatus.FAILED if given_up else DownloadStatus.PENDING
-            move_download(session, row.recording_id, back, reason=reason)
+    if row.phase == Phase.PREPARE and given_up:
+        ensure_stages(session, locked)
+        fail_begun(session, locked, reason)
+    elif row.phase == Phase.PREPARE:
+        release_begun(session, locked)
     if given_up:
         move_run(session, row.id, RunState.FAILED, {"reason": reason})
     else:
-        _requeue(session, row)
+        requeue(session, row)
     refresh_status(session, row.recording_id)
-
-
-def _requeue(session: Session, row: RecordingRun) -> None:
-    fresh = {
-        "generation": RecordingRun.generation + 1,
-        "dagster_run_id": None,
-        "requested_at": None,
-        "due_at": None,
-        "progress": None,
-    }
-    move_run(session, row.id, RunState.QUEUED, fresh)
 
 
 def _rows_without_worker(database: Database) -> list[int]:
@@ -168,31 +178,55 @@ def _to_launch(database: Database, now: datetime) -> list[int]:
                         RecordingRun.requested_at < now - LAUNCH_PATIENCE,
                     ),
                 )
-                .order_by(RecordingRun.id)
+                # Rows never asked for come first: a long queue is looked through again and again.
+                .order_by(RecordingRun.requested_at.asc().nulls_first(), RecordingRun.id)
                 .limit(BATCH)
             )
         )
 
 
-def _launch(
-    database: Database, run_id: int, now: datetime, launch_lost: Callable[[int, int], bool]
-) -> Launch | RunState:
-    """Plan a queued row and mark it as asked for, or say in which state that left the row."""
+def _wake(database: Database, run_id: int) -> bool:
     with database.system() as session:
+        wait_little(session, LOCK_WAIT_SECONDS)
+        row = _locked(session, run_id)
+        if row is None or row.state != RunState.WAITING:
+            return False
+        requeue(session, row)
+        return True
+
+
+def _launch_or_end(
+    database: Database, run_id: int, now: datetime, launch_lost: LaunchLost | None
+) -> Launch | RunState | None:
+    """A queued row as a launch, or the state in which it ended; None where it is left alone.
+
+    Without `launch_lost` a launch that is under way is not waited for: it becomes void.
+    """
+    try:
+        return _launch(database, run_id, now, launch_lost)
+    except (UserActionError, DataError) as error:  # of this recording alone: others go on
+        return _cannot_launch(database, run_id, str(error))
+
+
+def _launch(
+    database: Database, run_id: int, now: datetime, launch_lost: LaunchLost | None
+) -> Launch | RunState | None:
+    with database.system() as session:
+        wait_little(session, LOCK_WAIT_SECONDS)
         row = _locked(session, run_id)
         if row is None or row.state != RunState.QUEUED:
-            return RunState.QUEUED if row is None else RunState(row.state)
-        phase, platform = Phase(row.phase), _platform(row)
+            return None
         if row.requested_at is not None:
-            if not launch_lost(row.id, row.generation):
-                session.execute(_asked(row.id, now))
-                return RunState.QUEUED
-            _requeue(session, row)
-            session.refresh(row)
+            if launch_lost is not None:
+                if row.requested_at > now - LAUNCH_PATIENCE:
+                    return None  # another pass has just asked for it
+                if not launch_lost(row.id, row.generation):
+                    session.execute(_asked(row.id, now))
+                    return None
+            requeue(session, row)
         locked = lock_recording(session, row.recording_id)
         ensure_stages(session, locked)
-        config = plan_input(session, locked).config
-        plan = settle_plan(session, locked, phase, platform)
+        plan = settle_plan(session, locked, Phase(row.phase), _platform(row))
         if not plan.selection:
             wanted = RunState.CANCELLED if plan.refused else RunState.DONE
             move_run(session, row.id, wanted, {"reason": plan.refused})
@@ -200,12 +234,28 @@ def _launch(
         session.execute(
             _asked(row.id, now).values(selection=[str(asset) for asset in plan.selection])
         )
-        return _as_launch(session, row, plan, config)
+        return _as_launch(session, row, plan, processing_config(session, locked))
+
+
+def _cannot_launch(database: Database, run_id: int, reason: str) -> RunState | None:
+    """End a queued row that cannot be planned, and say so on its recording."""
+    with database.system() as session:
+        wait_little(session, LOCK_WAIT_SECONDS)
+        row = _locked(session, run_id)
+        if row is None or row.state != RunState.QUEUED:
+            return None
+        locked = lock_recording(session, row.recording_id)
+        ensure_stages(session, locked)
+        if row.phase == Phase.PREPARE:
+            fail_next(session, locked, reason)
+        move_run(session, row.id, RunState.FAILED, {"reason": storable(reason)})
+        refresh_status(session, row.recording_id)
+        return RunState.FAILED
 
 
 def launch_now(database: Database, run_id: int, now: datetime) -> Launch | None:
     """A queued row as a launch for this very process; None where nothing is left to do."""
-    found = _launch(database, run_id, now, lambda _run, _generation: True)
+    found = _launch_or_end(database, run_id, now, None)
     return found if isinstance(found, Launch) else None
 
 
@@ -230,6 +280,12 @@ def _asked(run_id: int, now: datetime) -> Update:
 
 
 def _locked(session: Session, run_id: int) -> RecordingRun | None:
+    """A run row, locked after its recording as everywhere; None where it is gone."""
+    recording_id = session.scalar(
+        select(RecordingRun.recording_id).where(RecordingRun.id == run_id)
+    )
+    if recording_id is None or not lock_row(session, recording_id):
+        return None
     return session.scalars(
         select(RecordingRun)
         .where(RecordingRun.id == run_id)

@@ -1,4 +1,7 @@
-"""Run rows: the home of due times, attempts and the run token (`generation`)."""
+"""Run rows: the home of due times, attempts and the run token (`generation`).
+
+Whoever needs both locks a recording's row first and its run row after it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.domain.planner import DONE, Plan
 from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, Platform, RunState, Stage
 from leap_pipeline.errors import AlreadyRunning, UserActionError
-from leap_pipeline.services.moves import move_run
+from leap_pipeline.services.liveness import let_go_when_frozen
+from leap_pipeline.services.moves import Values, move_run
 from leap_pipeline.services.planning import (
     apply_plan,
     ensure_stages,
@@ -34,7 +38,7 @@ class Requested:
 def live_run(
     session: Session, recording_id: int, phase: Phase, platform: Platform | None = None
 ) -> RecordingRun | None:
-    """The live row of a piece of work, locked."""
+    """The live row of a piece of work, locked; lock the recording before it."""
     return session.scalars(
         select(RecordingRun)
         .where(
@@ -64,11 +68,12 @@ def request_run(
     waiting is taken up again; one that a worker holds raises `AlreadyRunning`. A recording that
     cannot be run raises `UserActionError`.
     """
+    let_go_when_frozen(session)
+    locked = lock_recording(session, recording_id)
     live = live_run(session, recording_id, phase, platform)
     if live is not None and live.state == RunState.RUNNING:
         msg = f"Recording {recording_id} is already being processed (run {live.id}): wait for it."
         raise AlreadyRunning(msg)
-    locked = lock_recording(session, recording_id)
     ensure_stages(session, locked)
     if force is not None:
         locked = force_stage(session, recording_id, force)
@@ -81,12 +86,14 @@ def request_run(
             move_run(session, live.id, RunState.DONE)
         return Requested(plan, None)
     row = live or new_run(session, locked, phase, platform, requested_by)
-    row.selection = [str(asset) for asset in plan.selection]
-    row.forced_from = force
+    selection = [str(asset) for asset in plan.selection]
+    # A launch that is on its way knows the old selection only: a new token makes it void.
+    if live is not None and (live.state == RunState.WAITING or live.selection != selection):
+        requeue(session, live)
+    row.selection = selection
+    if force is not None:
+        row.forced_from = force
     session.flush()
-    if live is not None and live.state == RunState.WAITING:
-        move_run(session, live.id, RunState.QUEUED, {"generation": RecordingRun.generation + 1})
-        session.refresh(row)
     return Requested(plan, row.id, row.generation)
 
 
@@ -94,8 +101,21 @@ def force_stage(session: Session, recording_id: int, first: Stage) -> Locked:
     """Put a stage and all that uses its result back to PENDING, before anything is written."""
     locked = lock_recording(session, recording_id)
     ensure_stages(session, locked)
-    reset_stage(session, locked, first)
+    reset_stage(session, recording_id, first)
     return refresh_status(session, recording_id)
+
+
+def requeue(session: Session, row: RecordingRun, values: Values | None = None) -> None:
+    """Put a run row (back) into the queue with a new token, to be launched anew."""
+    fresh = {
+        "generation": RecordingRun.generation + 1,
+        "dagster_run_id": None,
+        "requested_at": None,
+        "due_at": None,
+        "progress": None,
+    }
+    move_run(session, row.id, RunState.QUEUED, {**fresh, **(values or {})})
+    session.refresh(row)
 
 
 def settle_plan(session: Session, locked: Locked, phase: Phase, platform: Platform | None) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingRun, StoredObject
 from leap_pipeline.domain.config import ProcessingConfig
-from leap_pipeline.domain.planner import STAGE_ASSET, Asset, stage_of
+from leap_pipeline.domain.planner import STAGE_ASSET, Asset, missing_input, stage_of
 from leap_pipeline.domain.states import (
     DownloadStatus,
     Phase,
@@ -27,17 +28,19 @@ from leap_pipeline.domain.states import (
     Stage,
     StageStatus,
 )
-from leap_pipeline.errors import Superseded
+from leap_pipeline.errors import Superseded, TransientError, UserActionError
 from leap_pipeline.progress import ProgressCallback
-from leap_pipeline.services.liveness import WorkLock
-from leap_pipeline.services.moves import move_download, move_run, move_stage
+from leap_pipeline.services.failing import fail_download, fail_stage, release_begun
+from leap_pipeline.services.liveness import WorkLock, let_go_when_frozen
+from leap_pipeline.services.moves import move_download, move_run, move_stage, storable
 from leap_pipeline.services.planning import ensure_stages, processing_config
-from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
-from leap_pipeline.services.runs import settle_plan
+from leap_pipeline.services.projection import Locked, lock_recording, lock_row, refresh_status
+from leap_pipeline.services.runs import requeue, settle_plan
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
 
 PROGRESS_SECONDS = 1.0
+STOPPED = "it was stopped"
 LAST_ASSET = {**STAGE_ASSET, Stage.TRIM: Asset.AUDIO}
 
 
@@ -74,9 +77,13 @@ class Work:
     run_id: int
     generation: int
     lock: WorkLock
+    adopted: bool = False
+    """Taken from the queue by a run of somebody's own, which need not do all that was asked."""
     _failed: str | None = None
     _due: tuple[datetime, str] | None = None
     _told: float = 0.0
+    _busy: bool = False
+    _faltered: bool = False
 
     def check(self) -> None:
         """Raises `Superseded` as soon as the lock's connection is gone."""
@@ -86,15 +93,11 @@ class Work:
 
     @contextmanager
     def fenced(self) -> Iterator[Session]:
-        """A transaction that can only commit while the run token is still this worker's."""
-        self.check()
-        with self.database.tenant(self.user_id) as session:
-            held = session.scalar(
-                select(RecordingRun.id).where(*self._mine()).with_for_update(read=True)
-            )
-            if held is None:
-                msg = f"Another worker took over recording {self.recording_id}; this one stops."
-                raise Superseded(msg)
+        """A transaction that can only commit while the run token is still this worker's.
+
+        It holds the locks of the recording and of its run row, taken in this order.
+        """
+        with self._footing_watched(), self._fence() as session:
             yield session
 
     def progress(self) -> ProgressCallback:
@@ -105,7 +108,8 @@ class Work:
             if time.monotonic() - self._told < PROGRESS_SECONDS:
                 return
             self._told = time.monotonic()
-            with self.fenced() as session:
+            # A number to look at is not worth the step: while the lock holds, the next one will do.
+            with suppress(TransientError), self._fence() as session:
                 self._update_row(session, progress=round(min(max(fraction, 0.0), 1.0), 3))
 
         return tell
@@ -113,8 +117,9 @@ class Work:
     @contextmanager
     def scratch(self, asset: Asset) -> Iterator[Path]:
         """A scratch folder which no other worker, earlier or later, uses."""
-        name = f"{self.recording_id}-{self.phase}-{self.run_id}-{self.generation}-{asset}"
-        with self.storage.scratch(name) as folder:
+        prefix = scratch_prefix(self.recording_id, self.phase, self.platform)
+        name = f"{prefix}{self.run_id}-{self.generation}-{asset}"
+        with self._footing_watched(), self.storage.scratch(name) as folder:
             yield folder
 
     def begin(self, asset: Asset) -> Begun:
@@ -124,19 +129,19 @@ class Work:
             ensure_stages(session, locked)
             plan = settle_plan(session, locked, self.phase, self.platform)
             locked = refresh_status(session, self.recording_id)
-            skipped = {
-                stage: row.skip_reason or ""
-                for stage, row in locked.stages.items()
-                if row.status == StageStatus.SKIPPED
-            }
-            stage = stage_of(asset, skipped)
-            if asset in plan.selection:
+            stage = stage_of(asset, _skipped(locked))
+            missing = missing_input(asset, plan)
+            left_out = plan.left_out.get(asset)
+            if left_out is None and missing is not None:
+                left_out = f"{missing} is not made yet: materialize it first"
+            if left_out is None:
                 self._start(session, asset, stage, locked)
                 locked = refresh_status(session, self.recording_id)
                 self._update_row(session, progress=0.0)
             config = processing_config(session, locked)
             session.expunge_all()
-        return Begun(plan.left_out.get(asset), locked.recording, config, stage)
+        self._busy = left_out is None
+        return Begun(left_out, locked.recording, config, stage)
 
     def complete(
         self,
@@ -159,34 +164,71 @@ class Work:
             if begun.stage is not None:
                 self._write_stage_meta(session, begun.stage, stage_meta)
             self._finish(session, asset, begun.stage)
-            self._update_row(session, progress=None, attempts=0)
+            # This worker's life counts as the first attempt at whatever comes next.
+            self._update_row(session, progress=None, attempts=1)
             refresh_status(session, self.recording_id)
+        self._busy = False
 
     def fail(self, asset: Asset, begun: Begun | None, reason: str) -> None:
-        """Mark the asset's stage FAILED; `close` then ends the run row as failed."""
-        self._failed = reason
+        """Mark the asset's stage FAILED; `close` then ends the run row as failed.
+
+        `begun` is None where the asset failed before it could begin, as by a wrong configuration.
+        """
         with self.fenced() as session:
+            locked = lock_recording(session, self.recording_id)
+            ensure_stages(session, locked)
+            stage = begun.stage if begun is not None else stage_of(asset, _skipped(locked))
             if asset is Asset.RAW_VIDEO:
-                move_download(session, self.recording_id, DownloadStatus.FAILED, reason=reason)
-            elif begun is not None and begun.stage is not None:
-                move_stage(session, self.recording_id, begun.stage, StageStatus.FAILED, reason)
+                fail_download(session, locked, reason)
+            elif stage is not None:
+                fail_stage(session, locked, stage, reason)
             refresh_status(session, self.recording_id)
+        self._failed, self._busy = storable(reason), False
 
     def wait_until(self, due_at: datetime, reason: str) -> None:
         """End the run as waiting; `close` puts back what was in progress."""
-        self._due = (due_at, reason)
+        self._due = (due_at, storable(reason))
+        self._busy = False
 
     def close(self) -> None:
-        """End the run row truthfully and free the lock; safe to call when superseded."""
+        """End the run row truthfully and free the lock; safe to call when superseded.
+
+        Where the database or a service went away in the middle of a step nothing is written: that
+        is a death like any other, so `reconcile` counts it, puts the work back and launches again.
+        """
+        if self._faltered and self._failed is None:
+            self.lock.release()
+            return
         try:
             with self.fenced() as session:
-                interrupted = self._release_stages(session)
-                self._end_row(session, interrupted=interrupted)
+                if self.phase is Phase.PREPARE:
+                    release_begun(session, lock_recording(session, self.recording_id))
+                self._end_row(session)
                 refresh_status(session, self.recording_id)
         except Superseded:
             pass  # whoever took over writes the outcome
         finally:
             self.lock.release()
+
+    @contextmanager
+    def _fence(self) -> Iterator[Session]:
+        self.check()
+        with self.database.tenant(self.user_id) as session:
+            let_go_when_frozen(session)
+            lock_row(session, self.recording_id)
+            held = session.scalar(select(RecordingRun.id).where(*self._mine()).with_for_update())
+            if held is None:
+                msg = f"Another worker took over recording {self.recording_id}; this one stops."
+                raise Superseded(msg)
+            yield session
+
+    @contextmanager
+    def _footing_watched(self) -> Iterator[None]:
+        try:
+            yield
+        except (TransientError, DBAPIError):
+            self._faltered = True
+            raise
 
     def _mine(self) -> tuple[Any, ...]:
         return (
@@ -248,34 +290,47 @@ class Work:
             )
         )
 
-    def _release_stages(self, session: Session) -> bool:
-        locked = lock_recording(session, self.recording_id)
-        if self.phase is not Phase.PREPARE:
-            return False
-        held = [
-            stage for stage, row in locked.stages.items() if row.status == StageStatus.IN_PROGRESS
-        ]
-        for stage in held:
-            move_stage(session, self.recording_id, stage, StageStatus.PENDING)
-        loading = locked.facts.download is DownloadStatus.IN_PROGRESS
-        if loading:
-            move_download(session, self.recording_id, DownloadStatus.PENDING)
-        return bool(held) or loading
-
-    def _end_row(self, session: Session, *, interrupted: bool) -> None:
+    def _end_row(self, session: Session) -> None:
         if self._failed is not None:
             move_run(session, self.run_id, RunState.FAILED, {"reason": self._failed})
         elif self._due is not None:
             due_at, reason = self._due
-            values = {"due_at": due_at, "reason": reason, "dagster_run_id": None}
+            # It did not die, however often it has to wait.
+            values = {"due_at": due_at, "reason": reason, "dagster_run_id": None, "attempts": 0}
             move_run(session, self.run_id, RunState.WAITING, values)
-        elif interrupted or self._something_left(session):
-            move_run(session, self.run_id, RunState.CANCELLED, {"reason": "it was stopped"})
+        elif self._busy:
+            move_run(session, self.run_id, RunState.CANCELLED, {"reason": STOPPED})
         else:
-            move_run(session, self.run_id, RunState.DONE)
+            self._end_by_plan(session)
 
-    def _something_left(self, session: Session) -> bool:
-        asked = set(session.scalar(select(RecordingRun.selection).where(*self._mine())) or [])
+    def _end_by_plan(self, session: Session) -> None:
+        """Nothing happened to it: does the plan still want something of what was asked for?"""
+        row = session.get_one(RecordingRun, self.run_id, options=[lazyload("*")])
         locked = lock_recording(session, self.recording_id)
-        left = settle_plan(session, locked, self.phase, self.platform).selection
-        return bool(asked & {str(asset) for asset in left})
+        try:
+            plan = settle_plan(session, locked, self.phase, self.platform)
+        except UserActionError as error:
+            move_run(session, row.id, RunState.FAILED, {"reason": storable(str(error))})
+            return
+        left = set(row.selection) & {str(asset) for asset in plan.selection}
+        if plan.refused is not None:
+            move_run(session, row.id, RunState.CANCELLED, {"reason": plan.refused})
+        elif not left:
+            move_run(session, row.id, RunState.DONE)
+        elif self.adopted:
+            requeue(session, row, {"attempts": 0})
+        else:
+            move_run(session, row.id, RunState.CANCELLED, {"reason": STOPPED})
+
+
+def scratch_prefix(recording_id: int, phase: Phase, platform: Platform | None) -> str:
+    """What the scratch names of a piece of work begin with, and no other's."""
+    return f"{recording_id}-{platform or phase}-".lower()
+
+
+def _skipped(locked: Locked) -> dict[Stage, str]:
+    return {
+        stage: row.skip_reason or ""
+        for stage, row in locked.stages.items()
+        if row.status == StageStatus.SKIPPED
+    }

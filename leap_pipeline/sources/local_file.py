@@ -13,7 +13,7 @@ from leap_pipeline.progress import ProgressCallback, ignore
 
 CHUNK = 4 * 1024 * 1024
 NAME_LIMIT = 500
-# Containers of the ISO base media family keep their ending; what players know by it stays true.
+# Endings by which players know a container are kept; anything else is stored as .mp4.
 KNOWN_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv"}
 
 
@@ -49,7 +49,11 @@ def storage_suffix(path: Path) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A name to show: no control, format or surrogate characters, single spaces."""
+    """A name to show: no control, format or surrogate characters, single spaces.
+
+    It is composed (NFC), as people type keywords: some file systems hand out decomposed names.
+    """
+    name = unicodedata.normalize("NFC", name)
     kept = "".join(
         " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
         for character in name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,10 +22,11 @@ class LocalStorage:
         self.root = root
 
     def path(self, relative: str) -> Path:
-        """The file behind a relative path; raises `DataError` where it would leave the root."""
-        found = (self.root / relative).resolve()
-        if not found.is_relative_to(self.root.resolve()):
-            msg = f"The stored path “{relative}” leads out of the storage root."
+        """The file behind a relative path; raises `DataError` for the root and what is outside."""
+        root = self.root.resolve()
+        found = (root / relative).resolve()
+        if found == root or not found.is_relative_to(root):
+            msg = f"The stored path “{relative}” names nothing inside the storage root."
             raise DataError(msg)
         return found
 
@@ -44,7 +46,7 @@ class LocalStorage:
     def put(self, made: Path, relative: str) -> int:
         """Move a whole, verified and settled scratch file to its final name; its bytes."""
         final = self.path(relative)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(final.parent)
         made.replace(final)
         _sync_folder(final.parent)
         return final.stat().st_size
@@ -62,10 +64,15 @@ class LocalStorage:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def sweep_scratch(self, prefix: str) -> None:
-        """Remove what dead workers left under scratch names that begin with `prefix`."""
+    def sweep_scratch(self, prefix: str, *, idle: float = 0.0) -> None:
+        """Remove what dead workers left under scratch names that begin with `prefix`.
+
+        `idle` spares folders in which something was written in the last so many seconds.
+        """
+        newest_swept = time.time() - idle
         for left in (self.root / SCRATCH).glob(f"{prefix}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            if not idle or _last_written(left) < newest_swept:
+                shutil.rmtree(left, ignore_errors=True)
 
     def remove(self, relative: str) -> None:
         """Remove a file or a folder; what is not there is no error."""
@@ -85,9 +92,28 @@ def disk_full_explained(where: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        free = shutil.disk_usage(where).free // 2**20
+        there = next(folder for folder in (where, *where.absolute().parents) if folder.exists())
+        free = shutil.disk_usage(there).free // 2**20
         msg = f"The disk that holds {where} is full ({free} MiB left): free some space and retry."
         raise UserActionError(msg) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and have its name, and those of new folders above it, on the disk."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _last_written(folder: Path) -> float:
+    """Seconds since the epoch; 0.0 where it is gone."""
+    times = [0.0]
+    for path in (folder, *folder.glob("*")):
+        with suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime)
+    return max(times)
 
 
 def _sync_folder(folder: Path) -> None:
