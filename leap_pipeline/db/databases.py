@@ -27,11 +27,7 @@ def opened(url: URL) -> Iterator[psycopg.Connection]:
     try:
         connection = connect(url)
     except psycopg.OperationalError as error:
-        cause = explained(error, url)
-        if _exists(url, cause):
-            raise cause from error
-        _create(url, cause)
-        connection = connect(url)
+        connection = _made_and_connected(url, explained(error, url))
     with connection:
         _require_usable(connection, url)
         yield connection
@@ -48,16 +44,20 @@ def _require_usable(connection: psycopg.Connection, url: URL) -> None:
         raise UserActionError(msg)
 
 
-def _exists(url: URL, cause: LeapError) -> bool:
-    """False only where the server itself says that the database is missing."""
+def _made_and_connected(url: URL, cause: LeapError) -> psycopg.Connection:
+    """Raises `cause` unless a missing database was all that was wrong."""
     if not isinstance(cause, UserActionError):
-        return True
+        raise cause
+    with _maintenance(url, cause) as connection:
+        query = "SELECT 1 FROM pg_database WHERE datname = %s"
+        exists = connection.execute(query, [url.database]).fetchone() is not None
+    if not exists:
+        _create(url, cause)
     try:
-        with _maintenance(url, cause) as connection:
-            query = "SELECT 1 FROM pg_database WHERE datname = %s"
-            return connection.execute(query, [url.database]).fetchone() is not None
-    except UserActionError:
-        return True
+        # It may have been made by somebody else since, or be there and closed to this user.
+        return connect(url)
+    except psycopg.OperationalError as error:
+        raise explained(error, url) from error
 
 
 def _create(url: URL, cause: LeapError) -> None:

@@ -65,8 +65,12 @@ def embedded_url(address: ServerAddress, database: str = APPLICATION_DATABASE) -
 
 
 def plain(url: URL) -> str:
-    """As libpq and psql take it: no driver in the scheme. Holds the password."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """As libpq and psql take it: no driver in the scheme. Holds the password.
+
+    A blank is encoded here, which SQLAlchemy leaves as it is and libpq refuses.
+    """
+    text = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return text.replace(" ", "%20")
 
 
 def connect(url: URL, **parameters: str | int) -> psycopg.Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -20,18 +19,14 @@ def own_home() -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def stopped_home() -> Iterator[Settings]:
-    """A server that was made and stopped; only to be copied."""
+def home_of_the_session() -> Iterator[Settings]:
     with home_settings() as settings:
-        server = EmbeddedServer(settings)
-        server.ensure_running()
-        server.stop()
+        EmbeddedServer(settings).ensure_running()
         yield settings
 
 
 @pytest.fixture
-def made_home(stopped_home: Settings) -> Iterator[Settings]:
-    """A home of its own whose server is made, but does not run."""
-    with home_settings() as settings:
-        subprocess.run(["cp", "-a", stopped_home.home, settings.home], check=True)
-        yield settings
+def made_home(home_of_the_session: Settings) -> Settings:
+    """Its server is made and stopped; tests share it, so they leave no table behind."""
+    EmbeddedServer(home_of_the_session).stop()
+    return home_of_the_session

@@ -33,20 +33,20 @@ from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.urls import connect, embedded_url
 from leap_pipeline.settings import Settings
 
-def use(home):
+def use(home, *statements):
     server = EmbeddedServer(Settings(home=Path(home)))
     with connect(embedded_url(server.ensure_running())) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS kept (n int)")
-        connection.execute("INSERT INTO kept VALUES (1)")
+        for statement in statements:
+            connection.execute(statement)
     return server
 
-use(sys.argv[1]).stop()
+use(sys.argv[1], "SELECT 1")
 os.setgroups([])
 os.setgid(int(sys.argv[4]))
 os.setuid(int(sys.argv[3]))
-server = use(sys.argv[2])
-server.stop()
-print(use(sys.argv[2]).status().pid)
+insert = "INSERT INTO kept VALUES (1)"
+use(sys.argv[2], "CREATE TABLE kept (n int)", insert).stop()
+print(use(sys.argv[2], insert).status().pid)
 """
 
 

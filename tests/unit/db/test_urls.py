@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leap_pipeline.db.urls import plain, resolve, where
@@ -92,6 +92,7 @@ def test_the_setting_at_fault_is_named() -> None:
         resolved(database_url="postgresql://db/leap", dagster_database_url="oracle://db/x")
 
 
+@settings(max_examples=40)
 @given(
     password=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30),
     database=st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True),
@@ -101,10 +102,10 @@ def test_any_password_survives_the_way_to_libpq(password: str, database: str) ->
     from sqlalchemy.engine import URL
 
     url = URL.create("postgresql", "me", password, "db", 5432, database)
-    settings = Settings(
+    named = Settings(
         home=Path("/nonexistent"), database_url=url.render_as_string(hide_password=False)
     )
-    found = conninfo_to_dict(plain(resolve(settings).application))
+    found = conninfo_to_dict(plain(resolve(named).application))
     assert (found["password"], found["dbname"]) == (password, database)
 
 
