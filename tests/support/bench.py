@@ -1,0 +1,254 @@
+"""A user, a storage and recordings in a real database, and the life of a worker in single steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import lazyload
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage, Recording
+from leap_pipeline.db.models.runs import RecordingRun, StoredObject
+from leap_pipeline.db.models.templates import RecordingTemplate
+from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
+from leap_pipeline.domain.states import Phase, Platform, Stage
+from leap_pipeline.domain.status import project
+from leap_pipeline.services.claim import Token, claim
+from leap_pipeline.services.planning import ensure_stages
+from leap_pipeline.services.projection import lock_recording, refresh_status
+from leap_pipeline.services.reconcile import Report, reconcile
+from leap_pipeline.services.runs import Requested, request_run
+from leap_pipeline.services.users import add_user
+from leap_pipeline.services.work import Artifact, Begun, Work
+from leap_pipeline.storage.local import LocalStorage
+
+ATTEMPTS = 3
+COLUMNS = {
+    Asset.RAW_VIDEO: "local_video_path",
+    Asset.TRIMMED_VIDEO: "processed_video_path",
+    Asset.AUDIO: "processed_audio_path",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the database says of a recording at one moment."""
+
+    status: str
+    projected: str
+    failed: tuple[str | None, str | None, int]
+    download: str
+    stages: dict[str, str]
+    reasons: dict[str, str]
+    runs: tuple[tuple[str, int, int], ...]
+    """(state, generation, attempts) of each run row, oldest first."""
+
+
+@dataclass
+class Bench:
+    database: Database
+    storage: LocalStorage
+    user_id: str
+    slug: int
+    names: int = field(default=0)
+
+    def recording(self, **columns: Any) -> int:
+        """A recording with its four stages, as ingest leaves one."""
+        self.names += 1
+        values = {
+            "display_name": f"Lecture {self.names}",
+            "start_time": datetime(2026, 11, 1, tzinfo=UTC),
+            "duration": 90,
+        }
+        with self.database.tenant(self.user_id) as session:
+            row = Recording(user_id=self.user_id, **(values | columns))
+            session.add(row)
+            session.flush()
+            ensure_stages(session, lock_recording(session, row.id))
+            refresh_status(session, row.id)
+            return row.id
+
+    def template(self, processing: Mapping[str, Any] | None, **columns: Any) -> int:
+        self.names += 1
+        values = {"name": f"Template {self.names}", "processing_config": processing}
+        with self.database.tenant(self.user_id) as session:
+            row = RecordingTemplate(user_id=self.user_id, **(values | columns))
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def target(self, recording_id: int, platform: Platform, status: str) -> None:
+        with self.database.tenant(self.user_id) as session:
+            session.add(
+                OutputTarget(
+                    recording_id=recording_id,
+                    user_id=self.user_id,
+                    target_type=platform,
+                    status=status,
+                )
+            )
+            refresh_status(session, recording_id)
+
+    def set(self, recording_id: int, **columns: Any) -> None:
+        """Change facts of a recording by hand, and its status with them."""
+        with self.database.tenant(self.user_id) as session:
+            session.execute(update(Recording).where(Recording.id == recording_id).values(**columns))
+            refresh_status(session, recording_id)
+
+    def permit(self, **permissions: bool) -> None:
+        with self.database.system() as session:
+            session.execute(update(User).where(User.id == self.user_id).values(**permissions))
+
+    def configure(self, recording_id: int, **blocks: Any) -> None:
+        self.set(recording_id, processing_preferences=blocks)
+
+    def request(self, recording_id: int, force: Stage | None = None, **given: Any) -> Requested:
+        with self.database.system() as session:
+            return request_run(session, recording_id, requested_by="test", force=force, **given)
+
+    def claim(self, recording_id: int, token: Token | None = None, **given: Any) -> Work:
+        return claim(
+            self.database,
+            self.storage,
+            recording_id,
+            phase=given.pop("phase", Phase.PREPARE),
+            token=token,
+            **given,
+        )
+
+    def start(self, recording_id: int, **given: Any) -> Work:
+        """Request a run and claim it as its launch would."""
+        requested = self.request(recording_id, **given)
+        assert requested.run_id is not None
+        return self.claim(recording_id, Token(requested.run_id, requested.generation))
+
+    def reconcile(self, now: datetime | None = None, *, lost: bool = False) -> Report:
+        return reconcile(
+            self.database,
+            now=now or datetime.now(UTC),
+            max_attempts=ATTEMPTS,
+            launch_lost=lambda _run, _generation: lost,
+        )
+
+    def picture(self, recording_id: int) -> Picture:
+        with self.database.system() as session:
+            locked = lock_recording(session, recording_id)
+            row, projection = locked.recording, project(locked.facts)
+            runs = session.scalars(
+                select(RecordingRun)
+                .where(RecordingRun.recording_id == recording_id)
+                .order_by(RecordingRun.id)
+                .options(lazyload("*"))
+            ).all()
+            return Picture(
+                status=row.status,
+                projected=projection.status,
+                failed=(row.failed_at_stage, row.failed_reason, row.retry_count or 0),
+                download=row.download_status,
+                stages={str(stage): locked.stages[stage].status for stage in Stage},
+                reasons={
+                    str(stage): found.skip_reason or found.failed_reason or ""
+                    for stage, found in locked.stages.items()
+                    if found.skip_reason or found.failed_reason
+                },
+                runs=tuple((run.state, run.generation, run.attempts) for run in runs),
+            )
+
+    def run(self, recording_id: int) -> RecordingRun:
+        """The newest run row."""
+        with self.database.system() as session:
+            return session.scalars(
+                select(RecordingRun)
+                .where(RecordingRun.recording_id == recording_id)
+                .order_by(RecordingRun.id.desc())
+                .limit(1)
+                .options(lazyload("*"))
+            ).one()
+
+    def row(self, recording_id: int) -> Recording:
+        with self.database.system() as session:
+            return session.get_one(Recording, recording_id, options=[lazyload("*")])
+
+    def stage(self, recording_id: int, stage: Stage) -> ProcessingStage:
+        with self.database.system() as session:
+            return session.scalars(
+                select(ProcessingStage)
+                .where(
+                    ProcessingStage.recording_id == recording_id,
+                    ProcessingStage.stage_type == stage,
+                )
+                .options(lazyload("*"))
+            ).one()
+
+    def stored(self, recording_id: int) -> dict[str, int]:
+        """Path and bytes of each stored object, as the database has them."""
+        with self.database.system() as session:
+            rows = session.scalars(
+                select(StoredObject).where(StoredObject.recording_id == recording_id)
+            )
+            return {row.path: row.bytes for row in rows}
+
+    def files(self) -> dict[str, str]:
+        """Every file under the storage root that is in place, and its text."""
+        root = self.storage.root
+        return {
+            str(path.relative_to(root)): path.read_text("utf-8")
+            for path in sorted(root.rglob("*"))
+            if path.is_file() and ".scratch" not in path.parts
+        }
+
+
+def make_bench(database: Database, root: Path) -> Bench:
+    with database.system() as session:
+        user = add_user(session, "owner@example.org", "Owner")
+        user_id, slug = user.id, user.user_slug
+    return Bench(database, LocalStorage(root), user_id, slug)
+
+
+def path_of(work: Work, asset: Asset) -> str:
+    paths = work.paths
+    return {
+        Asset.RAW_VIDEO: paths.source(),
+        Asset.TRIMMED_VIDEO: paths.video,
+        Asset.AUDIO: paths.audio,
+        Asset.TRANSCRIPT: paths.transcript,
+        Asset.TOPICS: paths.topics,
+        Asset.SUBTITLES: paths.srt,
+    }[asset]
+
+
+def finish(work: Work, asset: Asset, begun: Begun, text: str = "") -> None:
+    """Make one asset's file and commit it, as an asset does."""
+    with work.scratch(asset) as folder:
+        made = folder / "made"
+        made.write_text(text or f"{asset} by {work.generation}", encoding="utf-8")
+        path = path_of(work, asset)
+        column = COLUMNS.get(asset)
+        work.complete(
+            asset,
+            begun,
+            [Artifact(made, str(asset), path)],
+            columns={column: path} if column else {},
+        )
+
+
+def do(work: Work, *assets: Asset) -> list[Asset]:
+    """Carry assets out one after the other (all of the phase by default); those that were made."""
+    done = []
+    for asset in assets or PREPARE_ASSETS:
+        begun = work.begin(asset)
+        if begun.left_out is None:
+            finish(work, asset, begun)
+            done.append(asset)
+    return done
+
+
+def die(work: Work) -> None:
+    """End a worker as SIGKILL does: its connection drops, and that is all that happens."""
+    work.lock.release()
