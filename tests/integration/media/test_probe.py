@@ -1,6 +1,7 @@
 """Each kind of bad input has its own sentence."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,17 +133,27 @@ def test_truncated_before_its_index(lecture: Path, tmp_path: Path) -> None:
     refused(path, "index .moov. is missing")
 
 
-@pytest.mark.parametrize(("share", "missing"), [(0.5, "9 of its 18"), (0.1, "1[5-7] of its 18")])
+@pytest.mark.parametrize(("share", "least", "most"), [(0.9, 1, 4), (0.5, 5, 11), (0.1, 13, 17)])
 def test_truncated_after_its_index_says_what_is_missing(
-    index_first: Path, tmp_path: Path, share: float, missing: str
+    index_first: Path, tmp_path: Path, share: float, least: int, most: int
 ) -> None:
     path = tmp_path / "cut.mp4"
     data = index_first.read_bytes()
-    path.write_bytes(data[: len(data) * round(share * 100) // 100])
-    if share == 0.5:
-        refused(path, r"cut off, the last \d+ of its 18 seconds are missing")
-    else:
-        refused(path, f"the last {missing} seconds are missing")
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(InputError, match="is cut off") as caught:
+        require_lecture(path)
+    found = re.search(r"the last (\d+) of its 18 seconds are missing", str(caught.value))
+    assert found is not None
+    assert least <= int(found[1]) <= most
+
+
+def test_a_truncated_matroska(clips: Path, tmp_path: Path) -> None:
+    whole = make_clip(clips / "whole.mkv", pattern=[("speech", 2.0)], size="64x36")
+    data = whole.read_bytes()
+    path = tmp_path / "half.mkv"
+    path.write_bytes(data[: len(data) // 2])
+    refused(path, f"cut off, the last {len(data) - len(data) // 2} bytes are missing")
+    assert require_lecture(whole).duration == pytest.approx(2.0, abs=0.05)
 
 
 def test_the_whole_file_with_its_index_first_is_taken(index_first: Path) -> None:
