@@ -83,7 +83,7 @@ def subtitle_checks(cues: Sequence[Cue], duration: float) -> list[dg.AssetCheckR
     broken = broken_rules(cues, duration)
     inside = all(cue.start >= 0 and cue.end <= duration + DURATION_TOLERANCE for cue in cues)
     return [
-        _result(RULES, not broken, {"cues": len(cues), "broken": "; ".join(broken[:10])}),
+        _result(RULES, not broken, {"cues": len(cues), "broken": "; ".join(broken[:10]) or "none"}),
         _result(INSIDE, inside, {"duration (s)": round(duration, 3)}),
     ]
 

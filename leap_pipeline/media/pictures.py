@@ -16,7 +16,7 @@ from leap_pipeline.media.decode import samples
 from leap_pipeline.media.probe import open_media, probe
 from leap_pipeline.media.silence import Interval
 
-WIDTH, HEIGHT, MARGIN = 1200, 220, 26
+WIDTH, HEIGHT, MARGIN = 1000, 220, 26
 """Size of the picture and of the strip under it for the times, in pixels."""
 PAPER, WAVE, CUT_WAVE, CUT, INK, GRID = (
     "#ffffff",
@@ -35,7 +35,7 @@ TRIES = (0.0, 1.0, 3.0, 7.0, 15.0, 30.0, 60.0, 120.0)
 
 
 def waveform_png(path: Path, duration: float, removed: Sequence[Interval]) -> bytes:
-    """A PNG, 1200 by 220 pixels: loudness over `duration` seconds, the `removed` parts shaded."""
+    """A PNG, 1000 by 220 pixels: loudness over `duration` seconds, the `removed` parts shaded."""
     image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     draw = ImageDraw.Draw(image)
     scale = WIDTH / max(duration, 1e-9)

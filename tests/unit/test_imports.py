@@ -38,6 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "leap_pipeline.commands": ("leap_pipeline",),
     "leap_pipeline.cli": ("leap_pipeline",),
+    "leap_pipeline.__main__": ("leap_pipeline",),
     "resources": ("resources", "leap_pipeline"),
     "assets": ("assets", "resources", "leap_pipeline"),
     "leap_pipeline.orchestration": ("leap_pipeline", "assets", "resources"),
