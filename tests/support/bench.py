@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,6 +159,20 @@ class Bench:
                     if found.skip_reason or found.failed_reason
                 },
                 runs=tuple((run.state, run.generation, run.attempts) for run in runs),
+            )
+
+    def terminate(self, pid: int) -> None:
+        """End a connection of the server's, as an administrator or a restart would."""
+        with closing(self.database.lock_connection()) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+
+    def cut_locks(self) -> None:
+        """Take every worker's lock away, and with it the only sign that it lives."""
+        with closing(self.database.lock_connection()) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
+                "pg_backend_pid() AND application_name = 'leap-lock' "
+                "AND datname = current_database()"
             )
 
     def run(self, recording_id: int) -> RecordingRun:
