@@ -25,6 +25,8 @@ class Postmaster:
 
     pid: int
     data: Path
+    told: str
+    """The data folder as it was named when it was started; both may be links or have moved."""
     port: int
     status: str
     shared_memory_id: int | None
@@ -34,8 +36,7 @@ class Postmaster:
         """Its process lives and is a postmaster of this folder, not a later user of the id."""
         if not is_alive(self.pid):
             return False
-        arguments = command_line(self.pid)
-        return bool(arguments) and str(self.data) in " ".join(arguments)
+        return self.told in command_line(self.pid)
 
     @property
     def is_ready(self) -> bool:
@@ -49,11 +50,11 @@ def read_pid_file(data: Path) -> Postmaster | None:
     except OSError:
         return None
     try:
-        pid, port = abs(int(lines[0])), int(lines[3])
+        pid, told, port = abs(int(lines[0])), lines[1], int(lines[3])
     except (IndexError, ValueError):
         return None
     status = lines[7].strip() if len(lines) > 7 else ""
-    return Postmaster(pid, data, port, status, _shared_memory_id(lines))
+    return Postmaster(pid, data, told, port, status, _shared_memory_id(lines))
 
 
 def shut_down(postmaster: Postmaster, *, timeout: float) -> bool:

@@ -67,8 +67,8 @@ class ServerFolder:
 def find_folder(settings: Settings) -> ServerFolder:
     """Where the server of this home is, or would be made. Touches nothing."""
     if settings.postgres_data is not None:
-        return ServerFolder(settings.postgres_data.absolute())
-    inside = ServerFolder(settings.home.absolute() / "postgres")
+        return ServerFolder(settings.postgres_data.resolve())
+    inside = ServerFolder(settings.home.resolve() / "postgres")
     note = settings.home / NOTE
     if note.exists():
         return ServerFolder(Path(note.read_text(encoding="utf-8").strip()))

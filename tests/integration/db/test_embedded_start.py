@@ -153,6 +153,18 @@ def test_a_taken_port_is_left_to_who_has_it(made_home: Settings) -> None:
     assert server.ensure_running().port == after.port, "the new port is the remembered one"
 
 
+def test_a_home_has_one_server_by_whatever_name(made_home: Settings) -> None:
+    by_name = EmbeddedServer(made_home).ensure_running()
+    link = made_home.home.with_name("link")
+    link.symlink_to(made_home.home)
+    try:
+        by_link = EmbeddedServer(Settings(home=link))
+        assert by_link.ensure_running() == by_name
+        assert by_link.status().pid == EmbeddedServer(made_home).status().pid
+    finally:
+        link.unlink()
+
+
 def test_stop_says_whether_there_was_something_to_stop(made_home: Settings) -> None:
     server = EmbeddedServer(made_home)
     assert not server.stop()
