@@ -14,6 +14,7 @@ from leap_pipeline.errors import InputError
 from leap_pipeline.progress import ProgressCallback, ignore
 from leap_pipeline.settings import Settings
 from leap_pipeline.speech.background import Beating, beating
+from leap_pipeline.speech.hints import glossary, shortened
 from leap_pipeline.speech.models import LocalModel, resolve_model
 from leap_pipeline.speech.sound import Block, Sound, blocks, open_sound
 from leap_pipeline.speech.times import settle
@@ -156,7 +157,14 @@ class _Listener:
     ) -> None:
         self._model = model
         self._background = background
-        self._hints = {"initial_prompt": prompt or None, "hotwords": ", ".join(vocabulary) or None}
+
+        def count(text: str) -> int:
+            return len(model.hf_tokenizer.encode(text, add_special_tokens=False).ids)
+
+        self._hints = {
+            "initial_prompt": shortened(prompt, count),
+            "hotwords": glossary(vocabulary, count),
+        }
         self.language = language
         self.heard: list[_Raw] = []
 

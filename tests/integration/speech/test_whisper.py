@@ -102,10 +102,19 @@ def test_short_blocks_understand_the_same(
     monkeypatch: pytest.MonkeyPatch, truth: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(whisper, "BLOCK_SECONDS", 30.0)
-    found = LocalWhisper(Settings()).transcribe(SAMPLE, language="EN-us", vocabulary=["sorted"])
+    found = LocalWhisper(Settings()).transcribe(SAMPLE, language="EN-us")
     assert word_errors(truth["text"], said(found)) <= WORD_ERRORS
     words = list(found.words())
     assert words[-1].end == pytest.approx(truth["sentences"][-1]["end"], abs=EDGE_SECONDS)
+
+
+def test_long_hints_leave_room_for_the_answer(truth: dict[str, Any]) -> None:
+    found = LocalWhisper(Settings()).transcribe(
+        SAMPLE,
+        prompt="A lecture on plants and on lists. " * 60,
+        vocabulary=["photosynthesis", "binary search"] * 60,
+    )
+    assert word_errors(truth["text"], said(found)) <= WORD_ERRORS
 
 
 def noises() -> dict[str, NDArray[np.floating]]:
