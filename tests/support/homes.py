@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from leap_pipeline.db.embedded import EmbeddedServer
+from leap_pipeline.processes import began
 from leap_pipeline.settings import Settings
 
+PREFIX = "leap-test-"
+OWNER = "owner"
 ENSURE_RUNNING = """
 import sys
 from leap_pipeline.db.embedded import EmbeddedServer
@@ -27,17 +30,43 @@ print(address.port, flush=True)
 @contextmanager
 def home_settings(*, mode: int = 0o711) -> Iterator[Settings]:
     """Settings of an empty home; its server is stopped and all of it removed at the end."""
-    above = Path(tempfile.mkdtemp(prefix="leap-test-home-"))
+    with temporary_folder(mode) as above:
+        yield Settings(home=above / "home")
+
+
+@contextmanager
+def temporary_folder(mode: int = 0o711) -> Iterator[Path]:
+    """A folder for the home `<folder>/home`, removed at the end with the home's server.
+
+    A test run that was killed could not do so: the next one removes what it left.
+    """
+    _sweep()
+    above = Path(tempfile.mkdtemp(prefix=PREFIX))
     above.chmod(mode)
-    settings = Settings(home=above / "home")
-    server = EmbeddedServer(settings)
+    (above / OWNER).write_text(f"{os.getpid()} {began(os.getpid())}")
     try:
-        yield settings
+        yield above
     finally:
-        server.stop()
-        if above not in server.folder.root.parents:
-            shutil.rmtree(server.folder.root, ignore_errors=True)
-        shutil.rmtree(above)
+        _remove(above)
+
+
+def _sweep() -> None:
+    for owner in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
+        try:
+            mine = owner.stat().st_uid == os.geteuid()
+            pid, _, beginning = owner.read_text().partition(" ")
+        except OSError:
+            continue  # somebody else's, or just removed
+        if mine and pid.isdigit() and began(int(pid)) != beginning:
+            _remove(owner.parent)
+
+
+def _remove(above: Path) -> None:
+    server = EmbeddedServer(Settings(home=above / "home"))
+    server.stop()
+    if above not in server.folder.root.parents:
+        shutil.rmtree(server.folder.root, ignore_errors=True)
+    shutil.rmtree(above, ignore_errors=True)
 
 
 def start_child(settings: Settings, code: str = ENSURE_RUNNING) -> subprocess.Popen[str]:

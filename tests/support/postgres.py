@@ -6,8 +6,6 @@ second and is dropped afterwards.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from leap_pipeline.db.binaries import Binaries
 from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.urls import DAGSTER_DRIVER, DatabaseUrls, embedded_url, plain
 from leap_pipeline.settings import Settings
+from tests.support.homes import home_settings
 
 # Nobody minds if a test's data does not survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -81,15 +80,8 @@ class TestServer:
 @contextmanager
 def server(binaries: Binaries | None = None) -> Iterator[TestServer]:
     """Start a server in a temporary home; stop and remove it whatever happens."""
-    home = Path(tempfile.mkdtemp(prefix="leap-test-server-"))
-    home.chmod(0o711)
-    settings = Settings(home=home, postgres_data=home / "postgres")
-    embedded = EmbeddedServer(settings, binaries=binaries, options=FAST)
-    try:
-        yield TestServer(settings, embedded)
-    finally:
-        embedded.stop()
-        shutil.rmtree(home)
+    with home_settings() as settings:
+        yield TestServer(settings, EmbeddedServer(settings, binaries=binaries, options=FAST))
 
 
 def urls_of(application: URL) -> DatabaseUrls:
