@@ -14,7 +14,7 @@ from leap_pipeline.errors import InputError
 FREE = "Free"
 # No hash begins with “!”, so no password matches: the user cannot log in until one is set.
 NO_PASSWORD = "!"  # noqa: S105
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def find_user(session: Session, email: str) -> User:
@@ -31,7 +31,7 @@ def find_user(session: Session, email: str) -> User:
 
 def add_user(session: Session, email: str, full_name: str | None = None) -> User:
     """A new user without a password, on the Free plan, with empty defaults."""
-    if not _EMAIL.match(email) or len(email) > 255:
+    if not _EMAIL.fullmatch(email) or len(email) > 255:
         msg = f"“{email}” is no e-mail address: give one such as name@example.org."
         raise InputError(msg)
     if _by_email(session, email) is not None:

@@ -53,13 +53,13 @@ def clean_name(name: str) -> str:
 
     It is composed (NFC), as people type keywords: some file systems hand out decomposed names.
     """
-    name = unicodedata.normalize("NFC", name)
     kept = "".join(
         " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
         for character in name
         if unicodedata.category(character) not in ("Cf", "Cs")
     )
-    return " ".join(kept.split())[:NAME_LIMIT] or "Untitled"
+    composed = unicodedata.normalize("NFC", " ".join(kept.split()))
+    return composed[:NAME_LIMIT].rstrip() or "Untitled"
 
 
 def _chunks(path: Path, progress: ProgressCallback) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from leap_pipeline.errors import InputError
 
-_SUFFIX = re.compile(r"^\.[a-z0-9]{1,5}$")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 
 def user_folder(user_slug: int) -> str:
@@ -31,7 +31,7 @@ class RecordingPaths:
 
     def source(self, suffix: str = ".mp4") -> str:
         """The raw video, under the suffix of its container (lower case, with the dot)."""
-        if not _SUFFIX.match(suffix):
+        if not _SUFFIX.fullmatch(suffix):
             msg = f"“{suffix}” cannot end a video's name: use a plain ending such as .mp4."
             raise InputError(msg)
         return f"{self.folder}/source{suffix}"
