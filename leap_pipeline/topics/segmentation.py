@@ -29,9 +29,12 @@ CONCENTRATION = 1200.0
 LENGTH_SPREAD = 0.25
 """Standard deviation of the logarithm of a topic's length. Narrow, because it stands against words
 that are counted as independent draws and are none."""
+LONGEST = 4.0
+"""Expected lengths: no topic lasts longer, however alike its words are."""
 PAUSE_BONUS = 1.5
 """Of a boundary, for each second of pause up to LONG_PAUSE, in nats."""
 LONG_PAUSE = 3.0
+FORBIDDEN = 1000.0
 MOST_BLOCKS = 1500
 """Of sentences: longer lectures join neighbours, which bounds time and memory."""
 
@@ -80,10 +83,11 @@ def _blocks(sentences: Sequence[Sentence]) -> list[int]:
 
 
 def _length_prior(seconds: Scores, lengths: Lengths) -> Scores:
-    """Log-normal; what is shorter than the shortest is nearly ruled out, not wholly."""
+    """Log-normal; too short and too long are nearly ruled out, not wholly: something must be."""
     offset = np.log(np.maximum(seconds, 0.5) / lengths.expected) / LENGTH_SPREAD
     missing = np.maximum(lengths.shortest - seconds, 0.0) / lengths.shortest
-    return np.asarray(-0.5 * np.square(offset) - 1000.0 * missing)
+    excess = np.maximum(seconds / (LONGEST * lengths.expected) - 1.0, 0.0)
+    return np.asarray(-0.5 * np.square(offset) - FORBIDDEN * (missing + excess))
 
 
 class _Likelihood:
