@@ -13,8 +13,8 @@ from leap_pipeline.media.probe import probe
 from leap_pipeline.speech.transcript import read_transcript
 from tests.support.pipeline import Pipeline, alive, until
 
-# In the order of the pipeline; each is the end of an asset's work, its files just put in place.
-POINTS = ("DOWNLOAD", "CUT", "TRIM", "TRANSCRIBE", "EXTRACT_TOPICS", "GENERATE_SUBTITLES")
+# In the order of a run; each is the end of an asset's work, its files just put in place.
+POINTS = ("DOWNLOAD", "CUT", "TRIM", "TRANSCRIBE", "GENERATE_SUBTITLES", "EXTRACT_TOPICS")
 ASSETS = ("raw_video", "trimmed_video", "audio", "transcript", "topics", "subtitles")
 RECONCILED_SECONDS = 60.0
 
