@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from leap_pipeline.speech.transcript import Transcript
-from leap_pipeline.subtitles.cues import Cue
-from leap_pipeline.subtitles.rules import check as broken_rules
 
 from leap_pipeline.domain.planner import Asset
 from leap_pipeline.media.probe import MediaInfo
 from leap_pipeline.media.verify import sync_error
+from leap_pipeline.speech.transcript import Transcript
+from leap_pipeline.subtitles.cues import Cue
+from leap_pipeline.subtitles.rules import check as broken_rules
 
 DURATION_TOLERANCE = 0.1  # seconds: a frame at 25 fps, an MP3 frame and an AAC frame of padding
 SYNC_TOLERANCE = 0.04  # seconds, EBU R37's window for sound after picture
@@ -44,7 +44,7 @@ def specs(asset: Asset) -> list[dg.AssetCheckSpec]:
     """The declared checks of an asset."""
     return [
         dg.AssetCheckSpec(name=name, asset=str(asset), description=DESCRIPTIONS[name])
-        for name in CHECKS[asset]
+        for name in CHECKS.get(asset, ())
     ]
 
 

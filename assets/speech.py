@@ -7,9 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import checks, show
-from assets.partitions import recordings
-from assets.step import Made, Step, perform
-from assets.video import audio
+from assets.step import Made, Step, artifact, perform
 from leap_pipeline.domain.planner import Asset
 from leap_pipeline.services.work import Artifact, Begun, Work
 from leap_pipeline.settings import load_settings
@@ -24,16 +22,13 @@ from resources.leap import LeapResource
 PREVIEW_WORDS = 60
 
 
-@dg.asset(
-    partitions_def=recordings,
-    deps=[audio],
-    group_name="prepare",
-    owners=["team:speech"],
-    kinds={"whisper", "json"},
-    tags={"leap/phase": "prepare", "leap/stage": "transcribe"},
-    check_specs=checks.specs(Asset.TRANSCRIPT),
-    output_required=False,
+@artifact(
+    Asset.TRANSCRIPT,
     description="What was said, with the time of every word on the trimmed video's timeline.",
+    owner="speech",
+    kinds={"whisper", "json"},
+    stage="transcribe",
+    deps=[Asset.AUDIO],
 )
 def transcript(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
     yield from perform(context, leap, Asset.TRANSCRIPT, _transcribe)
@@ -84,16 +79,13 @@ def _transcribe(work: Work, begun: Begun, folder: Path) -> Made:
     )
 
 
-@dg.asset(
-    partitions_def=recordings,
-    deps=[transcript],
-    group_name="prepare",
-    owners=["team:speech"],
-    kinds={"python", "json"},
-    tags={"leap/phase": "prepare", "leap/stage": "extract_topics"},
-    check_specs=checks.specs(Asset.TOPICS),
-    output_required=False,
+@artifact(
+    Asset.TOPICS,
     description="What the lecture is about and when each topic begins: the video's chapters.",
+    owner="speech",
+    kinds={"python", "json"},
+    stage="extract_topics",
+    deps=[Asset.TRANSCRIPT],
 )
 def topics(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
     yield from perform(context, leap, Asset.TOPICS, _find_topics)
@@ -138,16 +130,13 @@ def _find_topics(work: Work, begun: Begun, folder: Path) -> Made:
     )
 
 
-@dg.asset(
-    partitions_def=recordings,
-    deps=[transcript],
-    group_name="prepare",
-    owners=["team:speech"],
-    kinds={"python", "srt"},
-    tags={"leap/phase": "prepare", "leap/stage": "generate_subtitles"},
-    check_specs=checks.specs(Asset.SUBTITLES),
-    output_required=False,
+@artifact(
+    Asset.SUBTITLES,
     description="Subtitles of the trimmed video as SRT and WebVTT, by broadcast rules.",
+    owner="speech",
+    kinds={"python", "srt"},
+    stage="generate_subtitles",
+    deps=[Asset.TRANSCRIPT],
 )
 def subtitles(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
     yield from perform(context, leap, Asset.SUBTITLES, _write_subtitles)

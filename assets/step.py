@@ -9,6 +9,8 @@ from typing import Any
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
+from assets import checks
+from assets.partitions import recordings
 from leap_pipeline.domain.planner import DONE, UPLOADS, Asset
 from leap_pipeline.domain.states import Phase, Platform
 from leap_pipeline.errors import (
@@ -19,7 +21,7 @@ from leap_pipeline.errors import (
     TransientError,
 )
 from leap_pipeline.services.work import Artifact, Begun, Work
-from resources.leap import LeapResource
+from resources.leap import PHASE_TAG, LeapResource
 
 Step = dg.MaterializeResult[Any]
 PLATFORM_OF = {asset: platform for platform, asset in UPLOADS.items()}
@@ -37,6 +39,39 @@ class Made:
 
 
 Make = Callable[[Work, Begun, Path], Made]
+Declare = Callable[[Callable[..., Iterator[Step]]], dg.AssetsDefinition]
+
+
+def artifact(
+    asset: Asset,
+    *,
+    description: str,
+    owner: str,
+    kinds: set[str],
+    deps: Sequence[Asset] = (),
+    stage: str,
+) -> Declare:
+    """Declares the asset of one artifact with its checks.
+
+    It is a multi-asset of one, since only those may leave out their checks together with
+    themselves: a step that has nothing to do must not count as failed.
+    """
+    platform = PLATFORM_OF.get(asset)
+    phase = Phase.PUBLISH if platform else Phase.PREPARE
+    spec = dg.AssetSpec(
+        str(asset),
+        deps=[str(each) for each in deps],
+        skippable=True,
+        partitions_def=recordings,
+        group_name=str(phase),
+        owners=[f"team:{owner}"],
+        kinds=kinds,
+        tags={PHASE_TAG: str(phase), "leap/stage": stage},
+        description=description,
+    )
+    return dg.multi_asset(
+        name=str(asset), specs=[spec], check_specs=checks.specs(asset), can_subset=True
+    )
 
 
 def perform(
@@ -47,6 +82,9 @@ def perform(
     Dagster then skips what stands after it in the same run, and nothing is marked FAILED.
     """
     platform: Platform | None = PLATFORM_OF.get(asset)
+    if not context.selected_asset_keys:
+        context.log.info("Checks are answered when their asset is made; force its stage for that.")
+        return
     try:
         work = leap.work(context, Phase.PUBLISH if platform else Phase.PREPARE, platform)
     except (AlreadyRunning, Superseded) as refused:
@@ -57,7 +95,7 @@ def perform(
         begun = kept.begun = work.begin(asset)
         if begun.left_out == DONE:
             context.log.info("Already done: its files are as an earlier run left them.")
-            yield dg.MaterializeResult(metadata={"unchanged": True})
+            yield dg.MaterializeResult(asset_key=str(asset), metadata={"unchanged": True})
             return
         if begun.left_out is not None:
             _tell_why(context, asset, begun.left_out)
@@ -68,7 +106,9 @@ def perform(
                 asset, begun, made.artifacts, columns=made.columns, stage_meta=made.stage_meta
             )
     if made is not None:
-        yield dg.MaterializeResult(metadata=made.metadata, check_results=made.checks)
+        yield dg.MaterializeResult(
+            asset_key=str(asset), metadata=made.metadata, check_results=made.checks
+        )
 
 
 @dataclass

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.partitions import recordings
-from assets.step import Made, Step, perform
+from assets.step import Made, Step, artifact, perform
 from leap_pipeline.domain.planner import PLATFORM_NAMES, UPLOADS, Asset
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import UserActionError
@@ -17,19 +16,16 @@ from resources.leap import LeapResource
 def _publisher(platform: Platform) -> dg.AssetsDefinition:
     name = PLATFORM_NAMES[platform]
 
-    @dg.asset(
-        name=str(UPLOADS[platform]),
-        deps=[str(Asset.TRIMMED_VIDEO), str(Asset.TOPICS), str(Asset.SUBTITLES)],
-        partitions_def=recordings,
-        group_name="publish",
-        owners=["team:publishing"],
-        kinds={str(platform).lower()},
-        tags={"leap/phase": "publish", "leap/platform": str(platform).lower()},
-        output_required=False,
+    @artifact(
+        UPLOADS[platform],
         description=(
             f"The lecture on {name}, with title, description, captions and thumbnail from its "
             f"template. Needs a {name} preset; without one it is left out and says so."
         ),
+        owner="publishing",
+        kinds={str(platform).lower()},
+        stage="upload",
+        deps=[Asset.TRIMMED_VIDEO, Asset.TOPICS, Asset.SUBTITLES],
     )
     def upload(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
         yield from perform(context, leap, UPLOADS[platform], publish)

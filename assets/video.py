@@ -6,8 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets import checks, show
-from assets.partitions import recordings
-from assets.step import Made, Step, perform
+from assets.step import Made, Step, artifact, perform
 from leap_pipeline.domain.planner import Asset
 from leap_pipeline.media.audio import extract_audio
 from leap_pipeline.media.cut import cut
@@ -20,15 +19,12 @@ from leap_pipeline.services.work import Artifact, Begun, Work
 from resources.leap import LeapResource
 
 
-@dg.asset(
-    partitions_def=recordings,
-    group_name="prepare",
-    owners=["team:media"],
-    kinds={"ffmpeg", "mp4"},
-    tags={"leap/phase": "prepare", "leap/stage": "download"},
-    check_specs=checks.specs(Asset.RAW_VIDEO),
-    output_required=False,
+@artifact(
+    Asset.RAW_VIDEO,
     description="The recording as its source gave it, in storage and verified to open whole.",
+    owner="media",
+    kinds={"ffmpeg", "mp4"},
+    stage="download",
 )
 def raw_video(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
     yield from perform(context, leap, Asset.RAW_VIDEO, _take_over)
@@ -53,16 +49,13 @@ def _take_over(work: Work, begun: Begun, folder: Path) -> Made:  # noqa: ARG001
     )
 
 
-@dg.asset(
-    partitions_def=recordings,
-    deps=[raw_video],
-    group_name="prepare",
-    owners=["team:media"],
-    kinds={"ffmpeg", "mp4"},
-    tags={"leap/phase": "prepare", "leap/stage": "trim"},
-    check_specs=checks.specs(Asset.TRIMMED_VIDEO),
-    output_required=False,
+@artifact(
+    Asset.TRIMMED_VIDEO,
     description="The lecture without its silences, cut to the frame, sound and picture in step.",
+    owner="media",
+    kinds={"ffmpeg", "mp4"},
+    stage="trim",
+    deps=[Asset.RAW_VIDEO],
 )
 def trimmed_video(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
     yield from perform(context, leap, Asset.TRIMMED_VIDEO, _trim)
@@ -105,16 +98,14 @@ def _trim(work: Work, begun: Begun, folder: Path) -> Made:
     )
 
 
-@dg.asset(
-    partitions_def=recordings,
-    deps=[trimmed_video],
-    group_name="prepare",
-    owners=["team:media"],
-    kinds={"ffmpeg", "mp3"},
-    tags={"leap/phase": "prepare", "leap/stage": "trim"},
-    check_specs=checks.specs(Asset.AUDIO),
-    output_required=False,
+@artifact(
+    Asset.AUDIO,
     description="The sound of the trimmed lecture for speech recognition: 16 kHz, mono, MP3.",
+    owner="media",
+    kinds={"ffmpeg", "mp3"},
+    stage="trim",
+    # The raw video too: without TRIM the sound is taken from it.
+    deps=[Asset.RAW_VIDEO, Asset.TRIMMED_VIDEO],
 )
 def audio(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
     yield from perform(context, leap, Asset.AUDIO, _extract)

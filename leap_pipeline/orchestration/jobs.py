@@ -2,19 +2,16 @@
 
 import dagster as dg
 
-from assets.partitions import recordings
 from leap_pipeline.domain.planner import PREPARE_ASSETS, UPLOADS
 from leap_pipeline.domain.states import Phase
 
 prepare = dg.define_asset_job(
     str(Phase.PREPARE),
     selection=[str(asset) for asset in PREPARE_ASSETS],
-    partitions_def=recordings,
     description="From the raw video to subtitles: one run a recording.",
 )
 publish = dg.define_asset_job(
     str(Phase.PUBLISH),
     selection=[str(asset) for asset in UPLOADS.values()],
-    partitions_def=recordings,
     description="One target of a recording: one run a platform.",
 )

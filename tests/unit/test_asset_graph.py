@@ -25,7 +25,9 @@ def described() -> dict[str, Any]:
             "group": node.group_name,
             "kinds": sorted(node.kinds),
             "owners": sorted(node.owners),
-            "tags": {name: value for name, value in sorted(node.tags.items()) if "kind" not in name},
+            "tags": {
+                name: value for name, value in sorted(node.tags.items()) if "kind" not in name
+            },
             "partitions": getattr(node.partitions_def, "name", None),
             "described": bool(node.description),
             "code": "dagster/code_references" in node.metadata,
@@ -35,9 +37,7 @@ def described() -> dict[str, Any]:
     return {
         "assets": assets,
         "jobs": {
-            job.name: sorted(
-                key.to_user_string() for key in job.asset_layer.selected_asset_keys
-            )
+            job.name: sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
             for job in repository.get_all_jobs()
             if not job.name.startswith("__")
         },

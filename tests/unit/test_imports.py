@@ -100,9 +100,7 @@ def test_imports_run_one_way(path: Path) -> None:
     if module == "leap_pipeline":
         return
     ours = {name for name in _imports(path) if name.split(".")[0] in TREES}
-    wrong = {
-        name for name in ours if not any(_within(name, prefix) for prefix in _allowed(module))
-    }
+    wrong = {name for name in ours if not any(_within(name, prefix) for prefix in _allowed(module))}
     assert not wrong, f"{module} may not import {sorted(wrong)}"
 
 
@@ -129,5 +127,7 @@ def test_the_product_can_be_imported_without_dagster_and_streamlit(path: Path) -
 
 
 def test_every_init_is_empty() -> None:
-    full = [_module(path) for path in _modules() if path.name == "__init__.py" and path.stat().st_size]
+    full = [
+        _module(path) for path in _modules() if path.name == "__init__.py" and path.stat().st_size
+    ]
     assert not full
