@@ -76,7 +76,7 @@ class LeapResource(dg.ConfigurableResource[Any]):
             platform=platform,
             token=_token(tags) if tags.get(PHASE_TAG) == phase else None,
             force=Stage(force.upper()) if force else None,
-            dagster_run_id=context.run_id,
+            dagster_run_id=context.run.run_id,
         )
 
 
