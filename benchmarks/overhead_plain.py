@@ -1,4 +1,4 @@
-"""One recording's prepare phase without Dagster, for `benchmarks.overhead`: the same work."""
+"""One recording's prepare phase without Dagster: the plain side of `benchmarks.overhead`."""
 
 from __future__ import annotations
 
