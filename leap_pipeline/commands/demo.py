@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -63,21 +65,33 @@ def _show(platform: Platform, summary: Summary, elapsed: float, *, worked: bool)
     for what, result in _rows(platform, summary):
         table.add_row(what, result)
     console.print(table)
+    console.print(f"The files are in {_folder(platform, summary)}", soft_wrap=True, highlight=False)
     done = f"Done in {elapsed:.1f} s." if worked else f"All was done already ({elapsed:.1f} s)."
     console.print(f"{done} To see it in Dagster's UI: leap up", highlight=False)
 
 
 def _rows(platform: Platform, summary: Summary) -> list[tuple[str, str]]:
     spoken = summary.transcription or {}
-    root = platform.settings.storage
     topics = "\n".join(f"{_clock(each['start'])}  {each['topic']}" for each in summary.topics)
     return [
         ("cut", _cuts(summary)),
         ("words", f"{spoken.get('words', 0)} ({spoken.get('model')}, {spoken.get('language')})"),
         ("topics", topics or "none found"),
         ("about", ", ".join(summary.main_topics) or "none found"),
-        ("files", "\n".join(str(root / path) for path in summary.files.values())),
+        ("files", "\n".join(_names(platform, summary))),
     ]
+
+
+def _folder(platform: Platform, summary: Summary) -> Path:
+    """Where all artifacts of the recording lie."""
+    return (platform.settings.storage / summary.files["raw_video"]).parent.resolve()
+
+
+def _names(platform: Platform, summary: Summary) -> Iterator[str]:
+    folder = _folder(platform, summary)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield f"{path.relative_to(folder)} ({path.stat().st_size / 1000:,.0f} kB)"
 
 
 def _cuts(summary: Summary) -> str:

@@ -1,4 +1,4 @@
-"""Imports run one way: orchestration → assets → resources → services → models; domain knows none."""
+"""Imports run one way: orchestration → assets → resources → services → models."""
 
 from __future__ import annotations
 
