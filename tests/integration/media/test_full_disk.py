@@ -1,6 +1,5 @@
 """A disk that fills up: one sentence, and nothing stays behind."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from leap_pipeline.media.audio import extract_audio
 from leap_pipeline.media.cut import cut
 from leap_pipeline.media.silence import Interval
 from leap_pipeline.media.timeline import CutPlan
+from tests.support.disks import can_mount
 
 step, source, folder, limit = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 if limit:
@@ -31,14 +31,6 @@ except UserActionError as error:
     print(error)
 print(sorted(path.name for path in folder.iterdir()))
 """
-
-
-def can_mount() -> bool:
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return False
-    command = [unshare, "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("step", ["cut", "copy", "audio"])

@@ -82,6 +82,16 @@ def test_a_living_worker_is_left_alone(bench: Bench) -> None:
     work.close()
 
 
+def test_a_row_whose_worker_lives_is_not_put_back_even_when_asked_to(bench: Bench) -> None:
+    """Between looking for the dead and burying one, somebody else may have taken it up."""
+    work = bench.start(bench.recording())
+    before = bench.picture(work.recording_id)
+    assert not reconciling.put_back_if_dead(bench.database, work.run_id, max_attempts=1)
+    assert bench.picture(work.recording_id) == before
+    die(work)
+    assert reconciling.put_back_if_dead(bench.database, work.run_id, max_attempts=ATTEMPTS)
+
+
 def test_the_lock_of_one_recording_says_nothing_of_another(bench: Bench) -> None:
     dead, living = bench.start(bench.recording()), bench.start(bench.recording())
     die(dead)
