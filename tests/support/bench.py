@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import lazyload
 
 from leap_pipeline.db.engine import Database
@@ -28,6 +28,7 @@ from leap_pipeline.services.runs import Requested, request_run
 from leap_pipeline.services.users import add_user
 from leap_pipeline.services.work import Artifact, Begun, Work
 from leap_pipeline.storage.local import LocalStorage
+from tests.support.homes import wait_for
 
 ATTEMPTS = 3
 COLUMNS = {
@@ -165,15 +166,17 @@ class Bench:
         """End a connection of the server's, as an administrator or a restart would."""
         with closing(self.database.lock_connection()) as connection:
             connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        wait_till_gone(self.database, [pid])
 
     def cut_locks(self) -> None:
         """Take every worker's lock away, and with it the only sign that it lives."""
         with closing(self.database.lock_connection()) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
+            cut = connection.execute(
+                "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
                 "pg_backend_pid() AND application_name = 'leap-lock' "
                 "AND datname = current_database()"
-            )
+            ).fetchall()
+        wait_till_gone(self.database, [row[0] for row in cut])
 
     def run(self, recording_id: int) -> RecordingRun:
         """The newest run row."""
@@ -266,4 +269,19 @@ def do(work: Work, *assets: Asset) -> list[Asset]:
 
 def die(work: Work) -> None:
     """End a worker as SIGKILL does: its connection drops, and that is all that happens."""
+    connection = work.lock._connection
+    pids = [] if connection.closed else [connection.info.backend_pid]
     work.lock.release()
+    wait_till_gone(work.database, pids)
+
+
+def wait_till_gone(database: Database, pids: list[int]) -> None:
+    """Wait until the server has ended these connections of its own, and freed their locks."""
+
+    def gone() -> bool:
+        with database.system() as session:
+            statement = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)")
+            return session.scalar(statement, {"pids": pids}) == 0
+
+    if pids:
+        wait_for(gone, seconds=10, what="the end of connections")

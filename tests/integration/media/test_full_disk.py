@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.disks import can_mount
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 WORK = """
@@ -16,7 +18,6 @@ from leap_pipeline.media.audio import extract_audio
 from leap_pipeline.media.cut import cut
 from leap_pipeline.media.silence import Interval
 from leap_pipeline.media.timeline import CutPlan
-from tests.support.disks import can_mount
 
 step, source, folder, limit = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 if limit:
