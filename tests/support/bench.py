@@ -281,7 +281,7 @@ def wait_till_gone(database: Database, pids: list[int]) -> None:
     def gone() -> bool:
         with database.system() as session:
             statement = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)")
-            return session.scalar(statement, {"pids": pids}) == 0
+            return bool(session.scalar(statement, {"pids": pids}) == 0)
 
     if pids:
         wait_for(gone, seconds=10, what="the end of connections")
