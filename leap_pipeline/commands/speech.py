@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from leap_pipeline.errors import InputError
+from leap_pipeline.commands.outputs import refuse_output
 from leap_pipeline.progress import shown
 from leap_pipeline.settings import load_settings
 from leap_pipeline.speech.transcript import Transcript, write_transcript
@@ -33,7 +33,7 @@ def transcribe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, show no progress.")] = False,
 ) -> None:
     """Write down the speech of a recording, with the time of every word."""
-    _refuse_output(source, output)
+    refuse_output(source, output, what="recording")
     began = time.monotonic()
     with shown("Transcribing", enabled=not as_json) as progress:
         found = LocalWhisper(load_settings()).transcribe(
@@ -42,19 +42,6 @@ def transcribe(
     write_transcript(found, output)
     elapsed = time.monotonic() - began
     sys.stdout.write(_as_json(found, elapsed) if as_json else _as_text(output, found))
-
-
-def _refuse_output(source: Path, output: Path) -> None:
-    """Before the long work, not after it."""
-    if output.is_dir():
-        msg = f"{output} is a directory: name the file to write in it."
-        raise InputError(msg)
-    if not output.absolute().parent.is_dir():
-        msg = f"There is no directory {output.absolute().parent}: make it first."
-        raise InputError(msg)
-    if output.exists() and source.exists() and output.samefile(source):
-        msg = f"{output} is the recording itself: name another file to write to."
-        raise InputError(msg)
 
 
 def _as_json(found: Transcript, elapsed: float) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from leap_pipeline.commands.outputs import refuse_output
 from leap_pipeline.errors import InputError
 from leap_pipeline.speech.transcript import read_transcript
 from leap_pipeline.subtitles.cues import Cue, build_cues
@@ -40,7 +41,7 @@ def topics(
 ) -> None:
     """Find the topics of a transcript; a topics.json that is there gets one more version."""
     spoken = read_transcript(master)
-    _refuse_output(master, output)
+    refuse_output(master, output, what="transcript")
     before = read_document(output) if output.exists() else None
     found = extract_topics(spoken, granularity=granularity)
     document = add_version(
@@ -71,18 +72,6 @@ def subtitles(
     broken = check(cues, spoken.duration)
     text = _cues_as_json(output, cues, broken) if as_json else _cues_as_text(output, cues, broken)
     sys.stdout.write(text)
-
-
-def _refuse_output(master: Path, output: Path) -> None:
-    if output.is_dir():
-        msg = f"{output} is a directory: name the file to write in it."
-        raise InputError(msg)
-    if not output.absolute().parent.is_dir():
-        msg = f"There is no directory {output.absolute().parent}: make it first."
-        raise InputError(msg)
-    if output.exists() and output.samefile(master):
-        msg = f"{output} is the transcript itself: name another file to write to."
-        raise InputError(msg)
 
 
 def _make_folder(folder: Path) -> None:

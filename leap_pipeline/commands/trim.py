@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leap_pipeline.errors import InputError
+from leap_pipeline.commands.outputs import refuse_output
 from leap_pipeline.media.cut import cut
 from leap_pipeline.media.probe import MediaInfo, require_lecture
 from leap_pipeline.media.silence import find_silence
@@ -37,15 +37,7 @@ def trim(
 ) -> None:
     """Cut the silence out of a recording, exact to the frame."""
     info = require_lecture(source)
-    if output.exists() and output.samefile(source):
-        msg = f"{output} is the recording itself: name another file to write to."
-        raise InputError(msg)
-    if not output.absolute().parent.is_dir():
-        msg = f"There is no directory {output.absolute().parent}: make it first."
-        raise InputError(msg)
-    if output.is_dir():
-        msg = f"{output} is a directory: name the file to write in it."
-        raise InputError(msg)
+    refuse_output(source, output, what="recording")
     with shown("Finding silence", enabled=not as_json) as progress:
         silences = find_silence(
             source, threshold_db=threshold, min_duration=min_silence, progress=progress
