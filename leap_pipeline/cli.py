@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from click.exceptions import ClickException, Exit
+from pydantic import ValidationError
 
 from leap_pipeline.commands import db, speech, system, texts, users
 from leap_pipeline.commands.dagster_commands import app as dagster_app
@@ -18,6 +18,7 @@ from leap_pipeline.commands.ingest import ingest
 from leap_pipeline.commands.run import run
 from leap_pipeline.commands.trim import trim
 from leap_pipeline.errors import LeapError
+from leap_pipeline.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,22 +64,40 @@ app.add_typer(dagster_app, name="dagster", help="What Dagster keeps of LEAP.")
 def main() -> None:
     """Run the command; an error is one sentence and an exit code that is not 0."""
     try:
-        app(standalone_mode=False)
-    except Exit as done:
-        sys.exit(done.exit_code)
-    except ClickException as usage:
-        usage.show()
-        sys.exit(usage.exit_code)
+        # Not standalone, Typer raises errors, and returns the code of an exit or of Ctrl-C (130).
+        sys.exit(app(standalone_mode=False))
+    except typer.TyperException as usage:
+        _fail(_usage(usage), usage, code=usage.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except LeapError as error:
         _fail(str(error), error)
+    except ValidationError as error:
+        _fail(_setting(error), error)
     except Exception as error:  # noqa: BLE001 - border of the command: no user meets a traceback
         _fail(f"Unexpected {type(error).__name__}: {error} (--debug shows where)", error)
 
 
-def _fail(sentence: str, error: Exception) -> None:
+def _usage(usage: typer.TyperException) -> str:
+    """What is wrong with the command line; empty for a group without its command, whose help
+    Typer has printed already.
+    """
+    sentence = usage.format_message().rstrip(".")
+    return f"{sentence} (--help tells how it is used)." if sentence else ""
+
+
+def _setting(error: ValidationError) -> str:
+    """Says which environment variable cannot be read; other data that does not fit is a bug."""
+    first = error.errors(include_url=False)[0]
+    if error.title != Settings.__name__:
+        return f"Unexpected {error.title} that does not fit: {first['msg']} (--debug shows where)"
+    name = "_".join(["LEAP", *map(str, first["loc"])]).upper()
+    return f"{name} cannot be {first['input']!r} ({first['msg']}): set it anew, or unset it."
+
+
+def _fail(sentence: str, error: Exception, *, code: int = 1) -> None:
     if _debug["on"]:
         traceback.print_exception(error)
-    sys.stderr.write(f"leap: {sentence}\n")
-    sys.exit(1)
+    if sentence:
+        sys.stderr.write(f"leap: {sentence}\n")
+    sys.exit(code)

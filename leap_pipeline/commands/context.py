@@ -11,6 +11,7 @@ from typing import Any
 from leap_pipeline.db.bootstrap import prepare
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import DatabaseUrls
+from leap_pipeline.errors import UserActionError
 from leap_pipeline.settings import Settings, load_settings
 from leap_pipeline.storage.local import LocalStorage
 
@@ -28,7 +29,11 @@ class Platform:
 def open_platform() -> Platform:
     """Start what must be started and migrate; raises a `LeapError` that says what is wrong."""
     settings = load_settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{settings.home} cannot be made ({error.strerror}): set LEAP_HOME to another folder."
+        raise UserActionError(msg) from error
     urls = prepare(settings)
     return Platform(settings, urls, Database(urls), LocalStorage(settings.storage))
 
