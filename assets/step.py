@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from sqlalchemy.exc import DBAPIError
 
 from assets import checks
 from assets.partitions import recordings
@@ -127,7 +126,7 @@ def _outcome_kept(context: dg.AssetExecutionContext, work: Work, asset: Asset) -
     except MustWaitError as wait:
         work.wait_until(wait.due_at, str(wait))
         context.log.info("Waiting until %s: %s", wait.due_at.isoformat(), wait)
-    except (DBAPIError, TransientError):
+    except TransientError:
         # The database is away, so nothing can be marked: the lock goes with this process, and
         # reconcile puts the work back.
         context.log.warning("The database or a service went away; the work will be taken up again.")

@@ -1,6 +1,6 @@
 """The run's hold on its piece of work, and the storage it writes to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,13 +74,14 @@ class LeapResource(dg.ConfigurableResource[Any]):
             recording_of(context.partition_key),
             phase=phase,
             platform=platform,
-            token=_token(tags) if tags.get(PHASE_TAG) == phase else None,
+            token=_token(context.run) if tags.get(PHASE_TAG) == phase else None,
             force=Stage(force.upper()) if force else None,
             dagster_run_id=context.run.run_id,
         )
 
 
-def _token(tags: Mapping[str, str]) -> Token | None:
-    if ROW_TAG not in tags:
+def _token(run: dg.DagsterRun) -> Token | None:
+    """The token of a run that LEAP launched; Dagster's “re-execute” copies tags, so not there."""
+    if ROW_TAG not in run.tags or run.parent_run_id is not None:
         return None
-    return Token(run_id=int(tags[ROW_TAG]), generation=int(tags[GENERATION_TAG]))
+    return Token(run_id=int(run.tags[ROW_TAG]), generation=int(run.tags[GENERATION_TAG]))

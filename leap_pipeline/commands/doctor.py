@@ -59,6 +59,8 @@ def _safely(what: str, look: Callable[[Settings], Finding], settings: Settings) 
         return look(settings)
     except LeapError as error:
         return Finding(what, "not usable", str(error))
+    except subprocess.SubprocessError as error:
+        return Finding(what, "not usable", f"it does not run ({error}): make the environment again")
     except OSError as error:
         return Finding(what, "not usable", f"{error.strerror}: {error.filename}")
 

@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 
 from leap_pipeline.commands.context import Platform, open_platform, print_json, say
 from leap_pipeline.commands.dagster_home import environment, write_dagster_home
 from leap_pipeline.commands.follow import follow
-from leap_pipeline.domain.identity import recording_of
+from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.db.models.runs import RecordingRun
+from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.identity import partition_key, recording_of
 from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, RunState, Stage
-from leap_pipeline.errors import LeapError, UserActionError
+from leap_pipeline.errors import InputError, LeapError, UserActionError
+from leap_pipeline.services.moves import move_run
 from leap_pipeline.services.reconcile import put_back_if_dead
 from leap_pipeline.services.runs import live_run, request_run, why_nothing
 from leap_pipeline.services.summaries import Summary, summarize
@@ -24,6 +30,7 @@ from leap_pipeline.settings import CHECKOUT, child_environment
 from leap_pipeline.supervisor.status import daemon_alive
 
 PICKED_UP_SECONDS = 30.0
+STOP_SECONDS = 60.0
 
 
 class RunFailed(LeapError):
@@ -41,7 +48,8 @@ def run(
 ) -> None:
     """Do what a recording still needs: only what is missing or failed."""
     platform = open_platform()
-    summary, nothing = run_recording(platform, recording_of(recording), force=force, quiet=as_json)
+    number = _known(platform, recording)
+    summary, nothing = run_recording(platform, number, force=force, quiet=as_json)
     if as_json:
         print_json(summary.to_json())
     else:
@@ -123,13 +131,46 @@ def _execute(platform: Platform, recording_id: int, run_id: int, *, quiet: bool)
         )
         child.wait()
     finally:
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
+        _end(child)
+        cancel_queued(platform, run_id)
     with platform.database.system() as session:
         summary = summarize(session, recording_id)
     _explain_death(child.returncode, summary, log)
     return summary
+
+
+def _known(platform: Platform, text: str) -> int:
+    """The recording of a number or a partition, whose owner's slug must be right too."""
+    number = recording_of(text)
+    with platform.database.system() as session:
+        slug = session.scalar(
+            select(User.user_slug)
+            .join(Recording, Recording.user_id == User.id)
+            .where(Recording.id == number)
+        )
+    if slug is None or ("-" in text and text != partition_key(slug, number)):
+        msg = f"There is no recording {text}: `leap status` lists the ones there are."
+        raise InputError(msg)
+    return number
+
+
+def cancel_queued(platform: Platform, run_id: int) -> None:
+    """Take a run back that nobody claimed, so that a later daemon does not begin it unasked."""
+    with platform.database.system() as session:
+        row = session.get(RecordingRun, run_id, options=[lazyload("*")])
+        if row is not None and row.state == RunState.QUEUED:
+            move_run(session, run_id, RunState.CANCELLED, {"reason": "its command was stopped"})
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _explain_death(code: int, summary: Summary, log: Path) -> None:

@@ -64,6 +64,7 @@ def _lines(report: Report) -> list[str]:
         ("put back from dead workers", report.put_back),
         ("due again", report.woken),
         ("nothing left to launch", report.ended),
+        ("passed over till the next tick, their rows are busy", report.passed_over),
         ("launched", [launch.run_id for launch in report.launches]),
     )
     return [f"{what}: runs {', '.join(map(str, rows))}" for what, rows in told if rows]

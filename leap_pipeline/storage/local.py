@@ -13,6 +13,7 @@ from pathlib import Path
 from leap_pipeline.errors import DataError, UserActionError
 
 SCRATCH = ".scratch"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LocalStorage:
@@ -57,12 +58,24 @@ class LocalStorage:
         folder = self.root / SCRATCH / name
         shutil.rmtree(folder, ignore_errors=True)
         with disk_full_explained(self.root):
-            folder.mkdir(parents=True)
+            self._make(folder)
         try:
             with disk_full_explained(self.root):
                 yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise
+            msg = (
+                f"The storage {self.root} cannot be written ({error.strerror}): "
+                "set LEAP_STORAGE_ROOT to a folder that can."
+            )
+            raise UserActionError(msg) from error
 
     def sweep_scratch(self, prefix: str, *, idle: float = 0.0) -> None:
         """Remove what dead workers left under scratch names that begin with `prefix`.
@@ -90,7 +103,7 @@ def disk_full_explained(where: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_SPACE:
             raise
         there = next(folder for folder in (where, *where.absolute().parents) if folder.exists())
         free = shutil.disk_usage(there).free // 2**20
