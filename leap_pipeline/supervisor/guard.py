@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 
 from leap_pipeline.settings import CHECKOUT
 
@@ -33,9 +34,8 @@ class Guard:
         if self._process.poll() is None:
             return
         self._process.communicate()
-        self._process = _start()
-        for group in self._groups:
-            self._tell(f"+{group}")
+        # Told at birth: the supervisor may be killed before it could tell the new one anything.
+        self._process = _start(self._groups)
 
     def close(self) -> None:
         """The parts are gone; so is it."""
@@ -52,9 +52,9 @@ class Guard:
             return
 
 
-def _start() -> subprocess.Popen[str]:
+def _start(groups: Iterable[int] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", PROCESS],
+        [sys.executable, "-m", PROCESS, *map(str, groups)],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
