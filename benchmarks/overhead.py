@@ -196,6 +196,7 @@ def main() -> None:
             plain = one_by_one(bench, count, "benchmarks.overhead_plain")
             dagster = one_by_one(bench, count, "leap_pipeline.orchestration.execute")
             queue = through_the_queue(bench, count)
+            EmbeddedServer(bench.settings).ensure_running()  # it was stopped with the rest
             result: dict[str, Any] = {
                 "machine": {"cores": os.cpu_count(), "host": os.uname().machine},
                 "phase": str(Phase.PREPARE),

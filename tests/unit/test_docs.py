@@ -67,5 +67,13 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
     assert named <= targets
 
 
+def test_every_link_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "samples" / "README.md"]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
 if __name__ == "__main__":
     SETTINGS.write_text(settings_page())
