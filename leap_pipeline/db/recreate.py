@@ -15,7 +15,11 @@ from leap_pipeline.errors import UserActionError
 
 EXISTS = "SELECT 1 FROM pg_database WHERE datname = %s"
 # The option FORCE of DROP DATABASE is newer than PostgreSQL 12.
-TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+# Autovacuum belongs to the superuser, and DROP DATABASE ends it by itself.
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = %s AND backend_type = 'client backend'"
+)
 
 
 def drop_databases(urls: DatabaseUrls) -> list[str]:

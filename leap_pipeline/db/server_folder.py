@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,16 +86,30 @@ def make_folder(settings: Settings) -> ServerFolder:
     folder = find_folder(settings)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
+        # Whether the server's account can pass is only known of a home that is there.
+        folder = find_folder(settings)
         if not is_claimed(settings, folder):
             _claim(settings, folder)
         if not folder.root.exists():
-            folder.root.mkdir(parents=True)
-            folder.root.chmod(0o711 if is_root() else 0o700)
+            _make_root(folder.root)
     except OSError as error:
         msg = f"The embedded database's folder {folder.root} cannot be made: {error.strerror}."
         raise UserActionError(msg) from error
     _require_reachable(folder)
     return folder
+
+
+def _make_root(root: Path) -> None:
+    """Make it with its mode at once, so that another process never finds it half made."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=f"{root.name}.", dir=root.parent))
+    staged.chmod(0o711 if is_root() else 0o700)
+    try:
+        staged.rename(root)
+    except OSError:
+        staged.rmdir()
+        if not root.is_dir():
+            raise
 
 
 def is_claimed(settings: Settings, folder: ServerFolder) -> bool:
@@ -103,7 +118,8 @@ def is_claimed(settings: Settings, folder: ServerFolder) -> bool:
 
 
 def _claim(settings: Settings, folder: ServerFolder) -> None:
-    SHARED.mkdir(parents=True, exist_ok=True)
+    if not SHARED.exists():
+        _make_root(SHARED)
     with file_lock(SHARED / ".lock", timeout=CLAIM_SECONDS, what=f"The folder {SHARED}"):
         if not is_claimed(settings, folder):
             _set_aside(folder)

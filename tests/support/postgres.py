@@ -68,12 +68,14 @@ class TestServer:
             self.drop(f"{name}_dagster")
 
     def drop(self, name: str) -> None:
+        """As the superuser, who may also end an autovacuum that is at work in it."""
         self.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)),
+            login=self.superuser,
         )
 
-    def execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(plain(self.admin), autocommit=True) as connection:
+    def execute(self, statement: sql.Composed, *, login: URL | None = None) -> None:
+        with psycopg.connect(plain(login or self.admin), autocommit=True) as connection:
             connection.execute(statement)
 
 

@@ -91,6 +91,32 @@ def test_six_processes_at_once_share_one_server(own_home: Settings) -> None:
     assert said.split() == [str(status.port)] * 6
 
 
+FOLDERS_AT_ONCE = """
+import os
+from leap_pipeline.db.server_folder import make_folder
+from leap_pipeline.settings import load_settings
+settings = load_settings()
+failed = 0
+for turn in range(20):
+    home = settings.home / str(turn)
+    children = []
+    for _ in range(6):
+        child = os.fork()
+        if child == 0:
+            make_folder(settings.model_copy(update={"home": home}))
+            os._exit(0)
+        children.append(child)
+    failed += len([child for child in children if os.waitpid(child, 0)[1] != 0])
+raise SystemExit(failed)
+"""
+
+
+def test_the_folder_is_made_once_by_many(own_home: Settings) -> None:
+    parent = start_child(own_home, FOLDERS_AT_ONCE)
+    _, complaints = parent.communicate(timeout=60)
+    assert (parent.returncode, complaints) == (0, "")
+
+
 def test_server_outlives_who_started_it_and_is_not_its_family(own_home: Settings) -> None:
     child = start_child(own_home)
     child.communicate(timeout=60)
