@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from leap_pipeline.db.base import Base
 from leap_pipeline.db.models import (
+    audit,
     automation,
     celery,
     recordings,
@@ -13,6 +14,6 @@ from leap_pipeline.db.models import (
     users,
 )
 
-MODEL_MODULES = (users, subscriptions, recordings, templates, automation, celery, runs)
+MODEL_MODULES = (users, subscriptions, recordings, templates, automation, celery, runs, audit)
 
 metadata = Base.metadata

@@ -285,7 +285,7 @@ class Work:
             insert(StoredObject)
             .values(**row)
             .on_conflict_do_update(
-                index_elements=[StoredObject.path],
+                index_elements=[StoredObject.user_id, StoredObject.path],
                 set_={"bytes": size, "kind": artifact.kind, "updated_at": func.now()},
             )
         )

@@ -1,4 +1,7 @@
-"""The migrated database, the design document and the models say the same of every table."""
+"""The migrated database, the design document and the models say the same of every table.
+
+`python -m tests.integration.test_schema_facts` writes down anew what our own migrations add.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from sqlalchemy.engine import URL
 
 from leap_pipeline.db import migrate
 from leap_pipeline.db.metadata import metadata
-from tests.support.catalogue import Facts, facts, with_additions
-from tests.support.postgres import TestServer, urls_of
+from tests.support.catalogue import Facts, additions, facts, with_additions
+from tests.support.postgres import TestServer, server, urls_of
 
 DATA = Path(__file__).parent.parent / "data"
 DESIGN: Facts = json.loads((DATA / "schema_facts.json").read_text(encoding="utf-8"))
-ADDITIONS: Facts = json.loads((DATA / "schema_additions.json").read_text(encoding="utf-8"))
+ADDITIONS_FILE = DATA / "schema_additions.json"
+ADDITIONS: Facts = json.loads(ADDITIONS_FILE.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -65,3 +69,15 @@ def test_the_models_make_the_same_tables_as_the_migrations(
             metadata.create_all(connection)
             connection.commit()
         assert facts_at(other) == facts_at(url)
+
+
+def write_down() -> None:
+    at_010 = in_order(with_additions(DESIGN, ADDITIONS["010"]))
+    with server() as own, own.database() as url:
+        added = additions(at_010, facts_at(url))
+    text = json.dumps(ADDITIONS | {"head": added}, indent=1, ensure_ascii=False)
+    ADDITIONS_FILE.write_text(f"{text}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_down()

@@ -55,3 +55,21 @@ def with_additions(base: Facts, added: Facts) -> Facts:
             "constraints": sorted(known["constraints"] + table.get("constraints", [])),
         }
     return {"tables": tables, "sequences": sorted(base["sequences"] + added["sequences"])}
+
+
+def additions(base: Facts, full: Facts) -> Facts:
+    """What `with_additions` has to add to the base; nothing of the base may be gone or changed."""
+    tables: dict[str, Any] = {}
+    for name, table in full["tables"].items():
+        known = base["tables"].get(name, {"columns": {}, "indexes": [], "constraints": []})
+        added = {
+            "columns": {k: v for k, v in table["columns"].items() if k not in known["columns"]},
+            "indexes": [each for each in table["indexes"] if each not in known["indexes"]],
+            "constraints": [
+                each for each in table["constraints"] if each not in known["constraints"]
+            ],
+        }
+        if any(added.values()):
+            tables[name] = {kind: found for kind, found in added.items() if found}
+    sequences = [name for name in full["sequences"] if name not in base["sequences"]]
+    return {"tables": tables, "sequences": sequences}

@@ -1,4 +1,4 @@
-"""Pieces of work and the files they left: tables beyond the design."""
+"""Pieces of work, what holds them up, and the files they left: tables beyond the design."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from leap_pipeline.db.base import (
     BigSerialId,
     CreatedAt,
     EmptyArray,
+    EmptyObject,
     UpdatedAt,
     ZeroByDefault,
 )
@@ -64,12 +65,47 @@ class RecordingRun(Base):
     updated_at: Mapped[UpdatedAt]
 
 
+class RecordingHold(Base):
+    """Why a recording, or one of its targets, must not go on until a person says so.
+
+    `kind` is quality, doubtful_upload, approval or pause; live until `released_at`, and at most one
+    of a kind.
+    """
+
+    __tablename__ = "recording_holds"
+    __table_args__ = (
+        Index(
+            "uq_recording_holds_live",
+            "recording_id",
+            text("COALESCE(target_type, '')"),
+            "kind",
+            unique=True,
+            postgresql_where=text("released_at IS NULL"),
+        ),
+        Index("idx_recording_holds_recording", "recording_id"),
+        Index("idx_recording_holds_user", "user_id", text("created_at DESC")),
+    )
+
+    id: Mapped[BigSerialId]
+    user_id: Mapped[OwnerId]
+    recording_id: Mapped[int] = mapped_column(ForeignKey(Recording.id, ondelete="CASCADE"))
+    target_type: Mapped[str | None] = mapped_column(String(50))
+    kind: Mapped[str] = mapped_column(String(50))
+    reason: Mapped[str] = mapped_column(Text)
+    facts: Mapped[EmptyObject]
+    held_by: Mapped[str] = mapped_column(String(255), server_default="system")
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+
 class StoredObject(Base):
     """A file in storage, written after its bytes; `path` is its key, `bytes` its size."""
 
     __tablename__ = "stored_objects"
     __table_args__ = (
-        UniqueConstraint("path", name="uq_stored_objects_path"),
+        UniqueConstraint("user_id", "path", name="uq_stored_objects_path"),
         Index("idx_stored_objects_recording", "recording_id"),
         Index("idx_stored_objects_user", "user_id", "kind"),
     )

@@ -12,6 +12,7 @@ from ulid import ULID
 
 from leap_pipeline.db.base import (
     Base,
+    BigSerialId,
     CreatedAt,
     EmptyObject,
     FalseByDefault,
@@ -78,6 +79,7 @@ class RefreshToken(Base):
         Index("idx_refresh_tokens_user", "user_id"),
         Index("idx_refresh_tokens_token", "token", postgresql_where=text("NOT revoked")),
         Index("idx_refresh_tokens_expiry", "expires_at", postgresql_where=text("NOT revoked")),
+        Index("idx_refresh_tokens_family", "family_id"),
     )
 
     id: Mapped[SerialId]
@@ -88,6 +90,29 @@ class RefreshToken(Base):
     revoked: Mapped[FalseByDefault | None]
     ip_address: Mapped[str | None] = mapped_column(INET)
     user_agent: Mapped[str | None] = mapped_column(Text)
+
+    # Beyond the design (012): all tokens that one login led to, and when this one was rotated.
+    family_id: Mapped[str | None] = mapped_column(String(26))
+    replaced_at: Mapped[datetime | None]
+
+
+class OneTimeLink(Base):
+    """What a link that works once allows: verify_email or reset_password. Keeps its SHA-256."""
+
+    __tablename__ = "one_time_links"
+    __table_args__ = (
+        Index("idx_one_time_links_user", "user_id"),
+        Index("idx_one_time_links_author", "created_by"),
+    )
+
+    id: Mapped[BigSerialId]
+    user_id: Mapped[OwnerId]
+    purpose: Mapped[str] = mapped_column(String(50))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    created_by: Mapped[AuthorId | None]
+    created_at: Mapped[CreatedAt]
 
 
 class UserCredential(Base):
@@ -127,6 +152,8 @@ class UserConfig(Base):
     upload_config: Mapped[EmptyObject | None]
     created_at: Mapped[CreatedAt | None]
     updated_at: Mapped[UpdatedAt | None]
+
+    preferences: Mapped[EmptyObject]  # beyond the design (012): language, retention
 
 
 class BaseConfig(Base):
