@@ -18,11 +18,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "leap_pipeline.domain": ("leap_pipeline.domain", "leap_pipeline.errors"),
     "leap_pipeline.processes": ("leap_pipeline.errors",),
     "leap_pipeline.runtime_files": ("leap_pipeline.errors", "leap_pipeline.settings"),
+    "leap_pipeline.redaction": ("leap_pipeline.errors",),
     "leap_pipeline.media": ("leap_pipeline.media",),
     "leap_pipeline.speech": ("leap_pipeline.speech",),
     "leap_pipeline.topics": ("leap_pipeline.topics", "leap_pipeline.speech"),
     "leap_pipeline.subtitles": ("leap_pipeline.subtitles", "leap_pipeline.speech"),
     "leap_pipeline.storage": ("leap_pipeline.storage",),
+    "leap_pipeline.security": ("leap_pipeline.security",),
     "leap_pipeline.sources": ("leap_pipeline.sources",),
     "leap_pipeline.db": ("leap_pipeline.db",),
     "leap_pipeline.supervisor": ("leap_pipeline.supervisor", "leap_pipeline.db"),
@@ -30,6 +32,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "leap_pipeline.services",
         "leap_pipeline.db",
         "leap_pipeline.storage",
+        "leap_pipeline.security",
         "leap_pipeline.sources",
         "leap_pipeline.media",
         "leap_pipeline.speech",
@@ -52,6 +55,7 @@ COMMON = (
     "leap_pipeline.domain",
     "leap_pipeline.processes",
     "leap_pipeline.runtime_files",
+    "leap_pipeline.redaction",
 )
 # Only the roof and what hangs directly on Dagster may import it when they are imported.
 DAGSTER_TREES = ("leap_pipeline.orchestration", "assets", "resources")
