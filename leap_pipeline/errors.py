@@ -5,7 +5,8 @@
     ├── MustWaitError           a quota, a rate window, a source still preparing: due at `due_at`
     ├── UserActionError         the user must act; the message says what to do
     │   ├── InputError          a file or an argument that cannot be used
-    │   └── AlreadyRunning      the recording is being worked on by somebody else
+    │   ├── AlreadyRunning      the recording is being worked on by somebody else
+    │   └── Undecryptable       a stored secret opens with none of the keys
     ├── DataError               a bug or bad data; the full trace goes to the log
     │   └── IllegalMove         a state machine was asked for a move that its table does not have
     └── Superseded              this worker's claim is void: stop, write nothing, mark nothing
@@ -48,6 +49,10 @@ class InputError(UserActionError):
 
 class AlreadyRunning(UserActionError):
     """Another worker has this piece of work."""
+
+
+class Undecryptable(UserActionError):
+    """A stored secret opens with none of the keys, or holds no document."""
 
 
 class DataError(LeapError):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -23,15 +23,25 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
+        repr=False,  # holds a password
         description="The application's PostgreSQL 12+; unset means the embedded server.",
     )
     migration_url: str | None = Field(
         default=None,
+        repr=False,  # holds a password
         description="Connection that owns the schema and migrates it; default: the application's.",
     )
     dagster_database_url: str | None = Field(
         default=None,
+        repr=False,  # holds a password
         description="Dagster's database; default: the same server, `<name>_dagster`.",
+    )
+    encryption_keys: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Keys of stored credentials, separated by commas: the first writes, all read; "
+            "default: the file `<home>/encryption.keys`, made at the first start."
+        ),
     )
     postgres_data: Path | None = Field(
         default=None,
