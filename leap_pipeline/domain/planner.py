@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from leap_pipeline.domain.config import ProcessingConfig
+from leap_pipeline.domain.holds import Hold, held
 from leap_pipeline.domain.states import (
     DownloadStatus,
+    Phase,
     Platform,
     Stage,
     StageStatus,
@@ -71,6 +73,7 @@ class PlanInput:
     config: ProcessingConfig
     permissions: Permissions = Permissions()
     deleted: bool = False
+    holds: tuple[Hold, ...] = ()
     has_trimmed_video: bool = False
     has_audio: bool = False
 
@@ -93,7 +96,7 @@ class Plan:
 
 def plan_prepare(given: PlanInput) -> Plan:
     """The assets of the prepare phase that are still to be made."""
-    refused = _refusal(given)
+    refused = refusal(given.facts, Phase.PREPARE, deleted=given.deleted, holds=given.holds)
     if refused is not None:
         return Plan(left_out=dict.fromkeys(PREPARE_ASSETS, refused), refused=refused)
     unwanted = unwanted_stages(given)
@@ -126,11 +129,35 @@ def plan_prepare(given: PlanInput) -> Plan:
 def plan_publish(given: PlanInput, platform: Platform) -> Plan:
     """The upload of one target, or why not."""
     asset = UPLOADS[platform]
-    refused = _refusal(given)
+    refused = refusal(
+        given.facts, Phase.PUBLISH, platform, deleted=given.deleted, holds=given.holds
+    )
     reason = refused or _no_upload(given, platform)
     if reason is not None:
         return Plan(left_out={asset: reason}, refused=refused)
     return Plan(selection=(asset,))
+
+
+def refusal(
+    facts: RecordingFacts,
+    phase: Phase,
+    platform: Platform | None = None,
+    *,
+    deleted: bool = False,
+    holds: Iterable[Hold] = (),
+) -> str | None:
+    """Why a piece of work may not be begun at all, whatever its configuration; None where it may.
+
+    A hold on one target stops that target alone; one on the recording stops the publishing of all
+    its targets, and a pause of it the prepare phase too.
+    """
+    if deleted:
+        return "the recording is deleted; restore it first"
+    if facts.skip_reason is not None:
+        return f"the recording is skipped: {facts.skip_reason}"
+    if facts.download is DownloadStatus.PENDING_SOURCE:
+        return "its source has not finished preparing it"
+    return held(holds, phase, platform)
 
 
 def unwanted_stages(given: PlanInput) -> dict[Stage, str]:
@@ -207,16 +234,6 @@ def _no_upload(given: PlanInput, platform: Platform) -> str | None:
         return DONE
     if not given.permissions.can_upload:
         return "the owner may not publish (can_upload is off)"
-    return None
-
-
-def _refusal(given: PlanInput) -> str | None:
-    if given.deleted:
-        return "the recording is deleted; restore it first"
-    if given.facts.skip_reason is not None:
-        return f"the recording is skipped: {given.facts.skip_reason}"
-    if given.facts.download is DownloadStatus.PENDING_SOURCE:
-        return "its source has not finished preparing it"
     return None
 
 

@@ -7,6 +7,7 @@ else in LEAP decides whether a move is legal.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -81,6 +82,21 @@ class RunState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class HoldState(StrEnum):
+    """A hold is released once and for all; whoever wants it again makes a new one."""
+
+    LIVE = "live"
+    RELEASED = "released"
+
+
+class SubscriptionState(StrEnum):
+    """Never stored: it follows from the subscription's two dates and the clock."""
+
+    SCHEDULED = "scheduled"
+    ACTIVE = "active"
+    EXPIRED = "expired"
 
 
 LIVE_RUN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
@@ -164,8 +180,35 @@ RUN_MOVES: Mapping[RunState, Mapping[RunState, str]] = {
     RunState.CANCELLED: {},
 }
 
+HOLD_MOVES: Mapping[HoldState, Mapping[HoldState, str]] = {
+    HoldState.LIVE: {HoldState.RELEASED: "it was released"},
+    HoldState.RELEASED: {},
+}
+
+SUBSCRIPTION_MOVES: Mapping[SubscriptionState, Mapping[SubscriptionState, str]] = {
+    SubscriptionState.SCHEDULED: {
+        SubscriptionState.ACTIVE: "its start came",
+        SubscriptionState.EXPIRED: "it was ended before it began",
+    },
+    # One that began cannot become one that did not: what was used under it is counted already.
+    SubscriptionState.ACTIVE: {SubscriptionState.EXPIRED: "its end came"},
+    SubscriptionState.EXPIRED: {
+        SubscriptionState.ACTIVE: "it was renewed",
+        SubscriptionState.SCHEDULED: "it was renewed from a later day",
+    },
+}
+
 
 S = TypeVar("S", bound=StrEnum)
+
+
+def subscription_state(
+    starts_at: datetime, expires_at: datetime | None, at: datetime
+) -> SubscriptionState:
+    """The state at a moment (all timezone-aware); no end = never expires."""
+    if expires_at is not None and expires_at <= at:
+        return SubscriptionState.EXPIRED
+    return SubscriptionState.SCHEDULED if at < starts_at else SubscriptionState.ACTIVE
 
 
 def sources_of(moves: Mapping[S, Mapping[S, str]], wanted: S) -> tuple[S, ...]:
@@ -173,10 +216,18 @@ def sources_of(moves: Mapping[S, Mapping[S, str]], wanted: S) -> tuple[S, ...]:
     return tuple(state for state, targets in moves.items() if wanted in targets)
 
 
-def require_move(what: str, moves: Mapping[S, Mapping[S, str]], current: S, wanted: S) -> str:
+def require_move(what: str, moves: Mapping[S, Mapping[S, str]], current: str, wanted: S) -> str:
     """The event that takes `current` to `wanted`; raises `IllegalMove` where there is none."""
-    allowed = moves[current]
-    if wanted not in allowed:
-        options = ", ".join(allowed) or "no state"
-        raise IllegalMove(what, current, wanted, f"from {current} it can go to {options} only")
-    return allowed[wanted]
+    leads = next((targets for state, targets in moves.items() if state == current), None)
+    if leads is not None and wanted in leads:
+        return leads[wanted]
+    raise IllegalMove(what, current, wanted, _why_not(current, leads))
+
+
+def _why_not(current: str, leads: Mapping[S, str] | None) -> str:
+    if leads is None:
+        return f"{current} is not one of its states"
+    if not leads:
+        return f"{current} is final"
+    options = [f"{state} ({event})" for state, event in leads.items()]
+    return f"{current} leads only to {', '.join(options)}"

@@ -382,7 +382,7 @@ def test_a_move_that_the_table_does_not_have_changes_nothing(bench: Bench) -> No
     finish(work, Asset.RAW_VIDEO, begun)
     before, files = bench.picture(recording), bench.files()
     with pytest.raises(
-        IllegalMove, match=r"cannot go from COMPLETED to COMPLETED: .* PENDING only"
+        IllegalMove, match=r"cannot go from COMPLETED to COMPLETED: .* only to PENDING"
     ):
         work.complete(Asset.RAW_VIDEO, begun, columns={"display_name": "changed"})
     assert bench.picture(recording) == before

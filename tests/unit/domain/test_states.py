@@ -1,30 +1,44 @@
-"""Every pair of states, against the moves that the design names."""
+"""Every pair of states of every machine, against the moves that the design names."""
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import pytest
 
+from leap_pipeline import domain
 from leap_pipeline.domain.states import (
-    DOWNLOAD_MOVES,
     LIVE_RUN_STATES,
     RUN_MOVES,
     STAGE_MOVES,
-    TARGET_MOVES,
-    DownloadStatus,
+    SUBSCRIPTION_MOVES,
     RunState,
     StageStatus,
-    TargetStatus,
+    SubscriptionState,
     require_move,
     sources_of,
+    subscription_state,
 )
 from leap_pipeline.errors import DataError, IllegalMove
 
 Moves = Mapping[Any, Mapping[Any, str]]
+
+
+def _tables() -> dict[str, Moves]:
+    """Every table of moves that the domain has, wherever it stands."""
+    found = {}
+    for module in pkgutil.walk_packages(domain.__path__, f"{domain.__name__}."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if name.endswith("_MOVES"):
+                found[name.removesuffix("_MOVES").lower()] = value
+    return found
+
 
 ALLOWED = {
     "stage": """
@@ -43,18 +57,21 @@ ALLOWED = {
         queued > queued, queued > running, queued > waiting, queued > done, queued > failed,
         queued > cancelled, running > queued, running > waiting, running > done, running > failed,
         running > cancelled, waiting > queued, waiting > done, waiting > cancelled""",
+    "hold": "live > released",
+    "subscription": """
+        scheduled > active, scheduled > expired, active > expired, expired > active,
+        expired > scheduled""",
 }
-TABLES: dict[str, tuple[type[StrEnum], Moves]] = {
-    "stage": (StageStatus, STAGE_MOVES),
-    "target": (TargetStatus, TARGET_MOVES),
-    "download": (DownloadStatus, DOWNLOAD_MOVES),
-    "run": (RunState, RUN_MOVES),
-}
+TABLES = _tables()
 PAIRS = [
     pytest.param(name, current, wanted, id=f"{name}: {current} to {wanted}")
-    for name, (states, _) in TABLES.items()
-    for current, wanted in itertools.product(states, states)
+    for name, moves in TABLES.items()
+    for current, wanted in itertools.product(moves, moves)
 ]
+
+
+def test_every_machine_has_its_moves_named_here() -> None:
+    assert set(TABLES) == set(ALLOWED)
 
 
 @pytest.mark.parametrize(("name", "current", "wanted"), PAIRS)
@@ -62,7 +79,7 @@ def test_a_move_is_legal_exactly_where_the_design_has_it(
     name: str, current: StrEnum, wanted: StrEnum
 ) -> None:
     legal = {tuple(pair.strip().split(" > ")) for pair in ALLOWED[name].split(",")}
-    moves = TABLES[name][1]
+    moves = TABLES[name]
     assert (current in sources_of(moves, wanted)) == ((current, wanted) in legal)
     if (current, wanted) in legal:
         assert require_move("it", moves, current, wanted) == moves[current][wanted]
@@ -75,22 +92,25 @@ def test_a_move_is_legal_exactly_where_the_design_has_it(
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_know_every_state_and_give_every_move_its_event(name: str) -> None:
-    states, moves = TABLES[name]
+    moves = TABLES[name]
+    (states,) = {type(state) for state in moves}
+    assert issubclass(states, StrEnum)
     assert set(moves) == set(states)
+    assert {target for targets in moves.values() for target in targets} <= set(states)
     assert all(event for targets in moves.values() for event in targets.values())
 
 
-def test_the_sentence_says_from_to_and_what_is_possible() -> None:
+def test_the_sentence_says_from_to_and_why() -> None:
     with pytest.raises(DataError) as raised:
-        require_move(
-            "stage TRIM of recording 5", STAGE_MOVES, StageStatus.COMPLETED, StageStatus.FAILED
-        )
+        require_move("stage TRIM of recording 5", STAGE_MOVES, "COMPLETED", StageStatus.FAILED)
     assert str(raised.value) == (
         "stage TRIM of recording 5 cannot go from COMPLETED to FAILED: "
-        "from COMPLETED it can go to PENDING only"
+        "COMPLETED leads only to PENDING (it or something before it was forced)"
     )
-    with pytest.raises(IllegalMove, match="from done it can go to no state only"):
-        require_move("run 5", RUN_MOVES, RunState.DONE, RunState.QUEUED)
+    with pytest.raises(IllegalMove, match="from done to queued: done is final"):
+        require_move("run 5", RUN_MOVES, "done", RunState.QUEUED)
+    with pytest.raises(IllegalMove, match="from SOLD to PENDING: SOLD is not one of its states"):
+        require_move("it", STAGE_MOVES, "SOLD", StageStatus.PENDING)
 
 
 def test_what_is_over_is_never_left_and_what_lives_can_end() -> None:
@@ -99,3 +119,33 @@ def test_what_is_over_is_never_left_and_what_lives_can_end() -> None:
             assert {RunState.DONE, RunState.CANCELLED} <= set(RUN_MOVES[state])
         else:
             assert RUN_MOVES[state] == {}
+
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "expires_at", "state"),
+    [
+        (NOW - HOUR, None, SubscriptionState.ACTIVE),
+        (NOW, None, SubscriptionState.ACTIVE),
+        (NOW - HOUR, NOW + HOUR, SubscriptionState.ACTIVE),
+        (NOW - HOUR, NOW, SubscriptionState.EXPIRED),
+        (NOW + HOUR, None, SubscriptionState.SCHEDULED),
+        (NOW + HOUR, NOW + 2 * HOUR, SubscriptionState.SCHEDULED),
+        (NOW + HOUR, NOW - HOUR, SubscriptionState.EXPIRED),
+    ],
+)
+def test_a_subscription_is_what_its_dates_and_the_clock_make_it(
+    starts_at: datetime, expires_at: datetime | None, state: SubscriptionState
+) -> None:
+    assert subscription_state(starts_at, expires_at, NOW) is state
+
+
+def test_time_alone_moves_a_subscription_as_the_table_says() -> None:
+    dates = [NOW + hours * HOUR for hours in range(4)]
+    for starts_at, expires_at in itertools.product(dates, [None, *dates]):
+        states = [subscription_state(starts_at, expires_at, at) for at in dates]
+        for before, after in itertools.pairwise(states):
+            assert before is after or after in SUBSCRIPTION_MOVES[before]
