@@ -10,13 +10,11 @@ keyboard. Older hashes were made of what was typed, byte for byte, and are compa
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import argon2
@@ -27,7 +25,6 @@ from leap_pipeline.errors import InputError
 SHORTEST, LONGEST = 10, 1024  # characters; more is never hashed
 PARAMETERS: Mapping[str, Any] = {"time_cost": 3, "memory_cost": 64 * 1024, "parallelism": 4}
 BCRYPT_BYTES = 72  # bcrypt reads no more, and what wrote the older hashes cut them there in silence
-PBKDF2_DIGESTS = {"sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}
 
 
 @dataclass(frozen=True)
@@ -77,13 +74,16 @@ def verify_password(plain: str, hashed: str) -> Verdict:
 
 def verify_nobody(plain: str) -> None:
     """Take as long as the wrong password of a user would, for a user that does not exist."""
-    verify_password(plain, _nobody())
+    _hasher().hash(_normal(plain[:LONGEST]))
 
 
 def _verify_argon2(plain: str, hashed: str) -> Verdict:
     try:
         _hasher().verify(hashed, _normal(plain))
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+    except argon2.exceptions.VerificationError:
+        return WRONG
+    except argon2.exceptions.InvalidHashError:
+        verify_nobody(plain)
         return WRONG
     return Verdict(ok=True, outdated=_hasher().check_needs_rehash(hashed))
 
@@ -91,7 +91,7 @@ def _verify_argon2(plain: str, hashed: str) -> Verdict:
 def _matches(matches: Callable[[bytes, str], bool], plain: str, hashed: str) -> bool:
     try:
         return matches(plain.encode("utf-8", "surrogatepass"), hashed)
-    except (ValueError, binascii.Error):
+    except (ValueError, OverflowError):
         return False  # a damaged hash matches nothing
 
 
@@ -100,18 +100,17 @@ def _bcrypt(plain: bytes, hashed: str) -> bool:
 
 
 def _passlib(plain: bytes, hashed: str) -> bool:
-    _, scheme, rounds, salt, checksum = hashed.split("$")
-    return _pbkdf2(scheme.removeprefix("pbkdf2-"), plain, _ab64(salt), rounds, _ab64(checksum))
+    _, _, rounds, salt, checksum = hashed.split("$")
+    return _pbkdf2(plain, _ab64(salt), rounds, _ab64(checksum))
 
 
 def _django(plain: bytes, hashed: str) -> bool:
-    scheme, rounds, salt, checksum = hashed.split("$")
-    expected = base64.b64decode(checksum, validate=True)
-    return _pbkdf2(scheme.removeprefix("pbkdf2_"), plain, salt.encode(), rounds, expected)
+    _, rounds, salt, checksum = hashed.split("$")
+    return _pbkdf2(plain, salt.encode(), rounds, base64.b64decode(checksum, validate=True))
 
 
-def _pbkdf2(digest: str, plain: bytes, salt: bytes, rounds: str, expected: bytes) -> bool:
-    made = hashlib.pbkdf2_hmac(PBKDF2_DIGESTS[digest], plain, salt, int(rounds))
+def _pbkdf2(plain: bytes, salt: bytes, rounds: str, expected: bytes) -> bool:
+    made = hashlib.pbkdf2_hmac("sha256", plain, salt, int(rounds))
     return hmac.compare_digest(made, expected)
 
 
@@ -125,9 +124,7 @@ _OLDER: Mapping[str, Callable[[bytes, str], bool]] = {
     "$2b$": _bcrypt,
     "$2y$": _bcrypt,
     "$pbkdf2-sha256$": _passlib,
-    "$pbkdf2-sha512$": _passlib,
     "pbkdf2_sha256$": _django,
-    "pbkdf2_sha1$": _django,
 }
 
 
@@ -149,8 +146,3 @@ def _normal(plain: str) -> bytes:
 
 def _hasher() -> argon2.PasswordHasher:
     return argon2.PasswordHasher(**PARAMETERS, type=argon2.Type.ID)
-
-
-@cache
-def _nobody() -> str:
-    return hash_password("nobody has this password")
