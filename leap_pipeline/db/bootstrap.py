@@ -10,13 +10,14 @@ from sqlalchemy.engine import URL
 from leap_pipeline.db import migrate
 from leap_pipeline.db.databases import opened
 from leap_pipeline.db.engine import APPLICATION_ROLE, SYSTEM_ROLE
+from leap_pipeline.db.roles import taking_right
 from leap_pipeline.db.urls import DatabaseUrls, resolve
 from leap_pipeline.settings import Settings
 
 ROLES_GRANTED = """
     SELECT count(*) FROM pg_roles AS role, pg_roles AS login
     WHERE role.rolname = ANY(%s) AND login.rolname = %s
-      AND pg_has_role(login.oid, role.oid, 'MEMBER')
+      AND pg_has_role(login.oid, role.oid, %s)
 """
 # Alembic keeps what it works on in module variables: one thread of a process at a time.
 ALEMBIC = threading.Lock()
@@ -47,7 +48,8 @@ def prepare(settings: Settings) -> DatabaseUrls:
 def _roles_granted(connection: psycopg.Connection, application: URL) -> bool:
     roles = [APPLICATION_ROLE, SYSTEM_ROLE]
     login = application.username or connection.info.user
-    row = connection.execute(ROLES_GRANTED, [roles, login]).fetchone()
+    right = taking_right(connection.info.server_version // 10_000)
+    row = connection.execute(ROLES_GRANTED, [roles, login, right]).fetchone()
     return row is not None and row[0] == len(roles)
 
 

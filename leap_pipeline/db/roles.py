@@ -19,8 +19,9 @@ ROLES = (APPLICATION_ROLE, SYSTEM_ROLE)
 DUPLICATE = ("42710", "23505")
 NO_RIGHT = ("42501",)
 UNKNOWN_ROLE = "42704"
-# Since 16 a membership may lack the right to SET ROLE, as the one that a role's maker gets does.
-SET_RIGHT_SINCE = (16,)
+# Since 16 a membership may lack the right to SET ROLE, as the one that a role's maker gets does,
+# and may give nothing without it.
+SET_RIGHT_SINCE = 16
 
 
 def ensure_roles(connection: Connection, members: Sequence[str] = ()) -> None:
@@ -38,6 +39,11 @@ def ensure_roles(connection: Connection, members: Sequence[str] = ()) -> None:
         _ensure_role(connection, role, me)
         for member in dict.fromkeys((me, *members)):
             _ensure_member(connection, role, member)
+
+
+def taking_right(major: int) -> str:
+    """What PostgreSQL of that version calls the right to take a role."""
+    return "SET" if major >= SET_RIGHT_SINCE else "MEMBER"
 
 
 def _ensure_role(connection: Connection, role: str, me: str) -> None:
@@ -59,13 +65,15 @@ def _ensure_role(connection: Connection, role: str, me: str) -> None:
 
 
 def _ensure_member(connection: Connection, role: str, member: str) -> None:
-    right = "SET" if (connection.dialect.server_version_info or ()) >= SET_RIGHT_SINCE else "MEMBER"
+    major = int((connection.dialect.server_version_info or (0,))[0])
     query = text(
         "SELECT pg_has_role(oid, CAST(:role AS name), :right) FROM pg_roles WHERE rolname = :member"
     )
-    if connection.scalar(query, {"member": member, "role": role, "right": right}):
+    if connection.scalar(query, {"member": member, "role": role, "right": taking_right(major)}):
         return
-    statement = f"GRANT {role} TO {_quoted(connection, member)}"
+    # A login sees nothing of a role's before it took the role.
+    options = " WITH INHERIT FALSE, SET TRUE" if major >= SET_RIGHT_SINCE else ""
+    statement = f"GRANT {role} TO {_quoted(connection, member)}{options}"
     _run(
         connection,
         statement,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import lazyload
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingRun, StoredObject
-from leap_pipeline.db.models.templates import RecordingTemplate
+from leap_pipeline.db.models.templates import InputSource, RecordingTemplate
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
 from leap_pipeline.domain.states import Phase, Platform, Stage
@@ -81,6 +81,16 @@ class Bench:
         values = {"name": f"Template {self.names}", "processing_config": processing}
         with self.database.tenant(self.user_id) as session:
             row = RecordingTemplate(user_id=self.user_id, **(values | columns))
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def source(self) -> int:
+        self.names += 1
+        with self.database.tenant(self.user_id) as session:
+            row = InputSource(
+                user_id=self.user_id, name=f"Source {self.names}", source_type="LOCAL_FILE"
+            )
             session.add(row)
             session.flush()
             return row.id

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leap_pipeline.db.base import (
     Base,
+    BigSerialId,
     CreatedAt,
     FalseByDefault,
     SerialId,
@@ -99,6 +100,23 @@ class Recording(Base):
     targets: Mapped[list[OutputTarget]] = relationship(
         lazy="selectin", cascade=_OWNED, passive_deletes=True, order_by="OutputTarget.id"
     )
+
+
+class RecordingCount(Base):
+    """A change of how many recordings an owner has in a status and deletion state.
+
+    Written by triggers of `recordings` alone; the sum of the changes is the number. Appended, not
+    counted up, so that two who change recordings of one owner never wait for each other.
+    """
+
+    __tablename__ = "recording_counts"
+    __table_args__ = (Index("idx_recording_counts_user", "user_id"),)
+
+    id: Mapped[BigSerialId]
+    user_id: Mapped[str | None] = mapped_column(String(26))
+    status: Mapped[str] = mapped_column(String(50))
+    delete_state: Mapped[str] = mapped_column(String(20))
+    recordings: Mapped[int] = mapped_column(BigInteger)
 
 
 class SourceMetadata(Base):

@@ -128,6 +128,16 @@ def test_rows_written_at_001_arrive_at_head(embedded: URL) -> None:
     assert read(embedded, stage) == [("EXTRACT_TOPICS", "PENDING")]
 
 
+def test_parts_without_an_owner_get_their_recordings(embedded: URL) -> None:
+    migrate.downgrade(urls_of(embedded), "012")
+    parts = ("source_metadata", "processing_stages", "output_targets")
+    write(embedded, ";".join(f"UPDATE {part} SET user_id = NULL" for part in parts))
+    migrate.upgrade(urls_of(embedded))
+    for part in parts:
+        owners = f"SELECT DISTINCT user_id FROM {part}"
+        assert read(embedded, owners) == [(rows.USER,)], part
+
+
 def test_the_oldest_recording_keeps_a_source_key_that_several_have(embedded: URL) -> None:
     migrate.downgrade(urls_of(embedded), "010")
     write(embedded, "UPDATE source_metadata SET source_key = 'same' WHERE recording_id < 104")
@@ -142,7 +152,8 @@ def test_the_oldest_recording_keeps_a_source_key_that_several_have(embedded: URL
         (rows.BEYOND, "010", ["stored_objects (1)", "recording_runs (1)"]),
         (rows.BEYOND + rows.CELERY, "001", ["recording_runs (1)", "celery_beat_schedule_entry"]),
         (
-            "INSERT INTO processing_stages (recording_id, stage_type) VALUES (101, 'DUB')",
+            "INSERT INTO processing_stages (recording_id, user_id, stage_type)"
+            " SELECT id, user_id, 'DUB' FROM recordings WHERE id = 101",
             "006",
             ["processing_stages of type DUB (1)"],
         ),

@@ -136,16 +136,25 @@ def test_an_application_with_a_login_of_its_own_gets_the_roles(
             session.connection().exec_driver_sql("SELECT nextval('user_slug_seq')")
 
 
-@pytest.mark.parametrize("role", ["leap_app", "leap_system"])
-def test_the_roles_read_and_write_tables_but_not_the_revision(url: URL, role: str) -> None:
+def test_the_system_writes_tables_and_tenants_none_without_a_policy(url: URL) -> None:
     with connect(url) as connection:
         connection.execute("CREATE TABLE made_later (id SERIAL PRIMARY KEY)")
-        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        connection.execute("SET ROLE leap_system")
         connection.execute("INSERT INTO made_later DEFAULT VALUES")
         connection.execute("INSERT INTO base_configs (name, config_data) VALUES ('a', '{}')")
         connection.execute("UPDATE base_configs SET name = 'b'")
         connection.execute("DELETE FROM base_configs")
         connection.execute("SELECT nextval('recording_runs_id_seq')")
+        connection.execute("SET ROLE leap_app")
+        for statement in ("SELECT * FROM made_later", "INSERT INTO made_later DEFAULT VALUES"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("role", ["leap_app", "leap_system"])
+def test_the_roles_read_the_revision_and_change_no_table(url: URL, role: str) -> None:
+    with connect(url) as connection:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
         assert connection.execute("SELECT * FROM alembic_version").fetchone() == (migrate.head(),)
         for forbidden in (
             "UPDATE alembic_version SET version_num = '001'",
@@ -153,6 +162,8 @@ def test_the_roles_read_and_write_tables_but_not_the_revision(url: URL, role: st
             "INSERT INTO alembic_version VALUES ('001')",
             "TRUNCATE recordings",
             "ALTER TABLE recordings ADD COLUMN mine INTEGER",
+            "ALTER TABLE recordings DISABLE ROW LEVEL SECURITY",
+            "DROP POLICY leap_app_select ON recordings",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(forbidden.encode())

@@ -288,7 +288,7 @@ def test_a_recording_is_mapped_to_the_oldest_template_that_matches(
         {"matching_rules": {"keywords": 3}},
         {"matching_rules": hit, "is_active": False},
         {"matching_rules": hit, "is_draft": True},
-        {"matching_rules": {**hit, "source_ids": [1]}},
+        {"matching_rules": {**hit, "source_ids": [bench.source()]}},
     ]
     for columns in others:
         bench.template(None, **columns)
