@@ -1,11 +1,10 @@
 """The audit log: who did what, on whom, before and after, from where. Rows are only ever added.
 
-Callers hand over what is worth reading, never a secret; `redacted` is the second wall.
+Callers hand over what is worth reading, never a secret; redaction is the second wall.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +14,9 @@ from sqlalchemy import ColumnElement, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.audit import AuditEntry
+from leap_pipeline.redaction import redact_tree
 
-HIDDEN = "(hidden)"
 MOST_ENTRIES = 500
-_SECRET_KEY = re.compile(
-    r"passw|passcode|pwd|secret|token|cookie|authori[sz]ation|signature|encrypted"
-    r"|(api|private|signing|access|session)_?key",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -107,18 +101,8 @@ def entries(
 
 
 def redacted(value: Any) -> Any:
-    """A copy as JSON takes it, in which what stands under a secret's name is hidden."""
-    if isinstance(value, Mapping):
-        return {
-            str(key): HIDDEN if _SECRET_KEY.search(str(key)) else redacted(inner)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redacted(inner) for inner in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return text.replace("\0", "")  # which JSONB cannot hold
+    """A copy as JSONB takes it, without secrets."""
+    return redact_tree(_plain(value))
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
@@ -136,3 +120,15 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         conditions.append(AuditEntry.at < wanted.until)
     return conditions
+
+
+def _plain(value: Any) -> Any:
+    """As JSONB takes it; it holds no NUL character."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return text.replace("\0", "")
