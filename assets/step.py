@@ -10,12 +10,13 @@ import dagster as dg
 
 from assets import checks
 from assets.partitions import recordings
-from leap_pipeline.domain.planner import DONE, UPLOADS, Asset
+from leap_pipeline.domain.planner import DONE, PLATFORM_OF, Asset
 from leap_pipeline.domain.states import Phase, Platform
 from leap_pipeline.errors import (
     AlreadyRunning,
     LeapError,
     MustWaitError,
+    QuotaExceeded,
     Superseded,
     TransientError,
 )
@@ -23,7 +24,6 @@ from leap_pipeline.services.work import Artifact, Begun, Work
 from resources.leap import PHASE_TAG, LeapResource
 
 Step = dg.MaterializeResult[Any]
-PLATFORM_OF = {asset: platform for platform, asset in UPLOADS.items()}
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ def perform(
     except (AlreadyRunning, Superseded) as refused:
         context.log.info("Nothing done: %s", refused)
         return
+    except QuotaExceeded as refused:
+        raise dg.Failure(description=str(refused), allow_retries=False) from refused
     made: Made | None = None
     with _outcome_kept(context, work, asset) as kept:
         begun = kept.begun = work.begin(asset)

@@ -39,6 +39,7 @@ UPLOADS: Mapping[Platform, Asset] = {
     Platform.YOUTUBE: Asset.YOUTUBE_UPLOAD,
     Platform.VK: Asset.VK_UPLOAD,
 }
+PLATFORM_OF: Mapping[Asset, Platform] = {asset: platform for platform, asset in UPLOADS.items()}
 STAGE_ASSET: Mapping[Stage, Asset] = {
     Stage.TRANSCRIBE: Asset.TRANSCRIPT,
     Stage.EXTRACT_TOPICS: Asset.TOPICS,

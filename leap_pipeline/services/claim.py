@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,9 +16,11 @@ from leap_pipeline.domain.states import Phase, Platform, RunState, Stage
 from leap_pipeline.errors import AlreadyRunning, InputError, Superseded
 from leap_pipeline.services.liveness import WorkLock, let_go_when_frozen, lock_class
 from leap_pipeline.services.moves import move_run
+from leap_pipeline.services.planning import why_refused
 from leap_pipeline.services.projection import lock_recording
+from leap_pipeline.services.quotas import count_task
 from leap_pipeline.services.reconcile import put_back
-from leap_pipeline.services.runs import force_stage, live_run, new_run, requeue
+from leap_pipeline.services.runs import force_stage, live_run, new_run, platform_of, requeue
 from leap_pipeline.services.work import Work, scratch_prefix
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
@@ -49,7 +52,8 @@ def claim(
 
     A launch made by LEAP carries its `token`; a run that a person started in Dagster has none and
     gets a row of its own. Raises `AlreadyRunning` where another worker lives, `Superseded` where
-    the token is out of date. `force` redoes a stage and all that uses its result.
+    the token is out of date, `QuotaExceeded` where the owner's plan does not allow such a run.
+    `force` redoes a stage and all that uses its result.
     """
     user_id, slug = _owner(database, recording_id)
     lock = WorkLock(database.lock_connection(), lock_class(phase, platform), recording_id)
@@ -62,10 +66,12 @@ def claim(
             row, adopted = _row_to_claim(
                 session, recording_id, phase, platform, token, requested_by
             )
-            if force is not None and token is None:
+            if force is not None and token is None and _may_begin(session, row):
                 force_stage(session, recording_id, force)
                 row.forced_from = force
                 session.flush()
+            if row.started_at is None:  # a run counts once, however many workers it takes
+                count_task(session, user_id, datetime.now(UTC))
             values = {
                 "attempts": RecordingRun.attempts + 1,
                 "generation": RecordingRun.generation + 1,
@@ -107,6 +113,12 @@ def _owner(database: Database, recording_id: int) -> tuple[str, int]:
         msg = f"There is no recording {recording_id} with an owner: check its number."
         raise InputError(msg)
     return found[0], found[1]
+
+
+def _may_begin(session: Session, row: RecordingRun) -> bool:
+    """What is refused is not reset either; each asset of the run then says why it is left out."""
+    locked = lock_recording(session, row.recording_id)
+    return why_refused(session, locked, Phase(row.phase), platform_of(row)) is None
 
 
 def _row_to_claim(

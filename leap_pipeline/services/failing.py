@@ -1,11 +1,18 @@
-"""What becomes of the stages that a worker had begun, or never came to begin."""
+"""What becomes of what a worker had begun, or never came to begin.
+
+A piece of work is the prepare phase (no platform) or the upload to one platform.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from leap_pipeline.domain.states import DownloadStatus, Stage, StageStatus
-from leap_pipeline.services.moves import move_download, move_stage
+from leap_pipeline.domain.holds import HoldKind
+from leap_pipeline.domain.planner import PLATFORM_NAMES
+from leap_pipeline.domain.states import DownloadStatus, Platform, Stage, StageStatus, TargetStatus
+from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.holds import hold
+from leap_pipeline.services.moves import move_download, move_stage, move_target
 from leap_pipeline.services.projection import Locked
 
 # Nothing is left to fail in a stage that has its result or is not wanted.
@@ -34,8 +41,22 @@ def fail_download(session: Session, locked: Locked, reason: str) -> None:
     move_download(session, recording_id, DownloadStatus.FAILED, reason=reason)
 
 
-def release_begun(session: Session, locked: Locked) -> None:
-    """Put what is in progress back to PENDING: nobody works on it any more."""
+def fail_target(session: Session, locked: Locked, platform: Platform, reason: str) -> None:
+    """FAILED from any state but UPLOADED; where there is no target, nothing fails."""
+    row = locked.targets.get(platform)
+    if row is None or row.status == TargetStatus.UPLOADED:
+        return
+    recording_id = locked.recording.id
+    if row.status == TargetStatus.FAILED:
+        move_target(session, recording_id, platform, TargetStatus.UPLOADING)
+    move_target(session, recording_id, platform, TargetStatus.FAILED, reason=reason)
+
+
+def release_begun(session: Session, locked: Locked, platform: Platform | None) -> None:
+    """Put back what is in progress in a piece of work: nobody works on it any more."""
+    if platform is not None:
+        _release_target(session, locked, platform)
+        return
     recording_id = locked.recording.id
     for stage, row in locked.stages.items():
         if row.status == StageStatus.IN_PROGRESS:
@@ -44,8 +65,33 @@ def release_begun(session: Session, locked: Locked) -> None:
         move_download(session, recording_id, DownloadStatus.PENDING)
 
 
-def fail_begun(session: Session, locked: Locked, reason: str) -> None:
-    """Mark FAILED what is in progress; where nothing is, the first stage that is not finished."""
+def _release_target(session: Session, locked: Locked, platform: Platform) -> None:
+    """Nobody knows what reached the platform, so a person has to look before it is sent again."""
+    row = locked.targets.get(platform)
+    if row is None or row.status != TargetStatus.UPLOADING:
+        return
+    recording_id = locked.recording.id
+    if row.uploaded_at is not None:  # an update was cut short: the video is there as before
+        move_target(session, recording_id, platform, TargetStatus.UPLOADED)
+        return
+    move_target(session, recording_id, platform, TargetStatus.NOT_UPLOADED)
+    name = PLATFORM_NAMES[platform]
+    reason = f"the upload was stopped half-way: see whether the video is on {name}, then release it"
+    hold(
+        session,
+        recording_id,
+        HoldKind.DOUBTFUL_UPLOAD,
+        reason,
+        platform=platform,
+        actor=SYSTEM,
+    )
+
+
+def fail_begun(session: Session, locked: Locked, platform: Platform | None, reason: str) -> None:
+    """Mark FAILED what is in progress; where nothing is, the first that is not finished."""
+    if platform is not None:
+        fail_target(session, locked, platform, reason)
+        return
     stages = [each for each, row in locked.stages.items() if row.status == StageStatus.IN_PROGRESS]
     loading = locked.facts.download is DownloadStatus.IN_PROGRESS
     for stage in stages:
@@ -53,11 +99,14 @@ def fail_begun(session: Session, locked: Locked, reason: str) -> None:
     if loading:
         fail_download(session, locked, reason)
     if not stages and not loading:
-        fail_next(session, locked, reason)
+        fail_next(session, locked, platform, reason)
 
 
-def fail_next(session: Session, locked: Locked, reason: str) -> None:
-    """Mark FAILED the first stage that is not finished, where none of them had begun."""
+def fail_next(session: Session, locked: Locked, platform: Platform | None, reason: str) -> None:
+    """Mark FAILED the target, or the first stage that is not finished, where none had begun."""
+    if platform is not None:
+        fail_target(session, locked, platform, reason)
+        return
     stage = next((each for each in Stage if _unfinished(locked, each)), None)
     if stage is not None:
         fail_stage(session, locked, stage, reason)

@@ -19,9 +19,11 @@ from leap_pipeline.domain.planner import (
     dependents,
     plan_prepare,
     plan_publish,
+    refusal,
 )
 from leap_pipeline.domain.states import Phase, Platform, Stage, StageStatus
 from leap_pipeline.errors import DataError
+from leap_pipeline.services.holds import planned_holds
 from leap_pipeline.services.moves import move_stage
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
 
@@ -86,8 +88,22 @@ def plan_input(session: Session, locked: Locked) -> PlanInput:
             can_upload=owner.can_upload,
         ),
         deleted=bool(recording.deleted),
+        holds=planned_holds(session, recording.id),
         has_trimmed_video=recording.processed_video_path is not None,
         has_audio=recording.processed_audio_path is not None,
+    )
+
+
+def why_refused(
+    session: Session, locked: Locked, phase: Phase, platform: Platform | None
+) -> str | None:
+    """Why a piece of work may not be begun, whatever its configuration; None where it may."""
+    return refusal(
+        locked.facts,
+        phase,
+        platform,
+        deleted=bool(locked.recording.deleted),
+        holds=planned_holds(session, locked.recording.id),
     )
 
 

@@ -23,10 +23,9 @@ from leap_pipeline.domain.states import Phase, Platform, RunState
 from leap_pipeline.errors import DataError, TransientError, UserActionError
 from leap_pipeline.services.failing import fail_begun, fail_next, release_begun
 from leap_pipeline.services.liveness import living, lock_class, try_claim_dead, wait_little
-from leap_pipeline.services.moves import move_run, storable
 from leap_pipeline.services.planning import ensure_stages, processing_config
 from leap_pipeline.services.projection import lock_recording, lock_row, refresh_status
-from leap_pipeline.services.runs import requeue, settle_plan
+from leap_pipeline.services.runs import end_run, platform_of, requeue, settle_plan
 
 BATCH = 200
 LAUNCH_PATIENCE = timedelta(seconds=20)
@@ -129,15 +128,14 @@ def put_back(session: Session, row: RecordingRun, *, max_attempts: int | None = 
     locked = lock_recording(session, row.recording_id)
     given_up = max_attempts is not None and row.attempts >= max_attempts
     reason = f"its worker died {row.attempts} times in a row: see the log of the run, then retry"
-    if row.phase == Phase.PREPARE and given_up:
-        ensure_stages(session, locked)
-        fail_begun(session, locked, reason)
-    elif row.phase == Phase.PREPARE:
-        release_begun(session, locked)
     if given_up:
-        move_run(session, row.id, RunState.FAILED, {"reason": reason})
-    else:
-        requeue(session, row)
+        ensure_stages(session, locked)
+        fail_begun(session, locked, platform_of(row), reason)
+        end_run(session, row, RunState.FAILED, reason)
+        return
+    if row.phase == Phase.PREPARE:  # an upload goes on where it stopped, as its platform says
+        release_begun(session, locked, None)
+    requeue(session, row)
     refresh_status(session, row.recording_id)
 
 
@@ -226,10 +224,10 @@ def _launch(
             requeue(session, row)
         locked = lock_recording(session, row.recording_id)
         ensure_stages(session, locked)
-        plan = settle_plan(session, locked, Phase(row.phase), _platform(row))
+        plan = settle_plan(session, locked, Phase(row.phase), platform_of(row))
         if not plan.selection:
             wanted = RunState.CANCELLED if plan.refused else RunState.DONE
-            move_run(session, row.id, wanted, {"reason": plan.refused})
+            end_run(session, row, wanted, plan.refused)
             return wanted
         session.execute(
             _asked(row.id, now).values(selection=[str(asset) for asset in plan.selection])
@@ -246,10 +244,8 @@ def _cannot_launch(database: Database, run_id: int, reason: str) -> RunState | N
             return None
         locked = lock_recording(session, row.recording_id)
         ensure_stages(session, locked)
-        if row.phase == Phase.PREPARE:
-            fail_next(session, locked, reason)
-        move_run(session, row.id, RunState.FAILED, {"reason": storable(reason)})
-        refresh_status(session, row.recording_id)
+        fail_next(session, locked, platform_of(row), reason)
+        end_run(session, row, RunState.FAILED, reason)
         return RunState.FAILED
 
 
@@ -261,7 +257,7 @@ def launch_now(database: Database, run_id: int, now: datetime) -> Launch | None:
 
 def _as_launch(session: Session, row: RecordingRun, plan: Plan, config: ProcessingConfig) -> Launch:
     slug = session.scalar(select(User.user_slug).where(User.id == row.user_id))
-    phase, platform = Phase(row.phase), _platform(row)
+    phase, platform = Phase(row.phase), platform_of(row)
     return Launch(
         run_id=row.id,
         generation=row.generation,
@@ -295,9 +291,5 @@ def _locked(session: Session, run_id: int) -> RecordingRun | None:
     ).one_or_none()
 
 
-def _platform(row: RecordingRun) -> Platform | None:
-    return Platform(row.target_type) if row.target_type else None
-
-
 def _class_of(row: RecordingRun) -> int:
-    return lock_class(Phase(row.phase), _platform(row))
+    return lock_class(Phase(row.phase), platform_of(row))

@@ -6,6 +6,7 @@ Whoever needs both locks a recording's row first and its run row after it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, lazyload
@@ -14,16 +15,19 @@ from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.domain.planner import DONE, Plan
 from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, Platform, RunState, Stage
 from leap_pipeline.errors import AlreadyRunning, UserActionError
+from leap_pipeline.services.failing import release_begun
 from leap_pipeline.services.liveness import let_go_when_frozen
-from leap_pipeline.services.moves import Values, move_run
+from leap_pipeline.services.moves import Values, move_run, storable
 from leap_pipeline.services.planning import (
     apply_plan,
     ensure_stages,
     make_plan,
     plan_input,
     reset_stage,
+    why_refused,
 )
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
+from leap_pipeline.services.quotas import count_recording, require_room
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ def request_run(
 
     `force` names a stage that is redone with all that uses its result. A row that is queued or
     waiting is taken up again; one that a worker holds raises `AlreadyRunning`. A recording that
-    cannot be run raises `UserActionError`.
+    cannot be run raises `UserActionError`, one that the owner's plan does not allow
+    `QuotaExceeded`.
     """
     let_go_when_frozen(session)
     locked = lock_recording(session, recording_id)
@@ -74,16 +79,17 @@ def request_run(
     if live is not None and live.state == RunState.RUNNING:
         msg = f"Recording {recording_id} is already being processed (run {live.id}): wait for it."
         raise AlreadyRunning(msg)
+    refused = why_refused(session, locked, phase, platform)
+    if refused is not None:
+        msg = f"Recording {recording_id} cannot be run: {refused}."
+        raise UserActionError(msg)
     ensure_stages(session, locked)
     if force is not None:
         locked = force_stage(session, recording_id, force)
     plan = settle_plan(session, locked, phase, platform)
-    if plan.refused is not None:
-        msg = f"Recording {recording_id} cannot be run: {plan.refused}."
-        raise UserActionError(msg)
     if not plan.selection:
         if live is not None:
-            move_run(session, live.id, RunState.DONE)
+            end_run(session, live, RunState.DONE)
         return Requested(plan, None)
     row = live or new_run(session, locked, phase, platform, requested_by)
     selection = [str(asset) for asset in plan.selection]
@@ -118,6 +124,21 @@ def requeue(session: Session, row: RecordingRun, values: Values | None = None) -
     session.refresh(row)
 
 
+def end_run(
+    session: Session, row: RecordingRun, wanted: RunState, reason: str | None = None
+) -> None:
+    """End a live run row and put back what it had begun; the recording is locked by the caller."""
+    locked = lock_recording(session, row.recording_id)
+    release_begun(session, locked, platform_of(row))
+    move_run(session, row.id, wanted, {"reason": storable(reason) if reason else None})
+    refresh_status(session, row.recording_id)
+
+
+def platform_of(row: RecordingRun) -> Platform | None:
+    """The platform of a publish run."""
+    return Platform(row.target_type) if row.target_type else None
+
+
 def settle_plan(session: Session, locked: Locked, phase: Phase, platform: Platform | None) -> Plan:
     """Plan, write the skipped stages, and plan again where that woke a stage."""
     plan = make_plan(plan_input(session, locked), phase, platform)
@@ -140,7 +161,10 @@ def new_run(
     platform: Platform | None,
     requested_by: str,
 ) -> RecordingRun:
-    """A queued row; its generation goes on from the rows before it, so run keys never repeat."""
+    """A queued row; its generation goes on from the rows before it, so run keys never repeat.
+
+    Raises `QuotaExceeded` where the owner's plan allows no more.
+    """
     before = session.scalar(
         select(func.max(RecordingRun.generation)).where(
             RecordingRun.recording_id == locked.recording.id,
@@ -148,6 +172,11 @@ def new_run(
             func.coalesce(RecordingRun.target_type, "") == (platform or ""),
         )
     )
+    if phase is Phase.PREPARE:
+        now = datetime.now(UTC)
+        require_room(session, locked.recording.user_id or "", now)
+        if before is None:  # a recording is counted once, with the first row that prepares it
+            count_recording(session, locked.recording.user_id or "", locked.recording.id, now)
     row = RecordingRun(
         recording_id=locked.recording.id,
         user_id=locked.recording.user_id,

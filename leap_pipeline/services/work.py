@@ -19,29 +19,22 @@ from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingRun, StoredObject
 from leap_pipeline.domain.config import ProcessingConfig
-from leap_pipeline.domain.planner import STAGE_ASSET, Asset, missing_input, stage_of
-from leap_pipeline.domain.states import (
-    DownloadStatus,
-    Phase,
-    Platform,
-    RunState,
-    Stage,
-    StageStatus,
-)
+from leap_pipeline.domain.planner import Asset, missing_input, stage_of
+from leap_pipeline.domain.states import Phase, Platform, RunState, Stage, StageStatus
 from leap_pipeline.errors import Superseded, TransientError, UserActionError
 from leap_pipeline.progress import ProgressCallback
-from leap_pipeline.services.failing import fail_download, fail_stage, release_begun
+from leap_pipeline.services import steps
+from leap_pipeline.services.failing import release_begun
 from leap_pipeline.services.liveness import WorkLock, let_go_when_frozen
-from leap_pipeline.services.moves import move_download, move_run, move_stage, storable
+from leap_pipeline.services.moves import move_run, storable
 from leap_pipeline.services.planning import ensure_stages, processing_config
 from leap_pipeline.services.projection import Locked, lock_recording, lock_row, refresh_status
-from leap_pipeline.services.runs import requeue, settle_plan
+from leap_pipeline.services.runs import end_run, requeue, settle_plan
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
 
 PROGRESS_SECONDS = 1.0
 STOPPED = "it was stopped"
-LAST_ASSET = {**STAGE_ASSET, Stage.TRIM: Asset.AUDIO}
 
 
 @dataclass(frozen=True)
@@ -135,7 +128,7 @@ class Work:
             if left_out is None and missing is not None:
                 left_out = f"{missing} is not made yet: materialize it first"
             if left_out is None:
-                self._start(session, asset, stage, locked)
+                steps.start(session, locked, asset, stage)
                 locked = refresh_status(session, self.recording_id)
                 self._update_row(session, progress=0.0)
             config = processing_config(session, locked)
@@ -151,8 +144,12 @@ class Work:
         *,
         columns: Mapping[str, Any] | None = None,
         stage_meta: Mapping[str, Any] | None = None,
+        target_meta: Mapping[str, Any] | None = None,
     ) -> None:
-        """Put the artifacts in place and write everything that names them, in one fenced step."""
+        """Put the artifacts in place and write everything that names them, in one fenced step.
+
+        `target_meta` is what the platform answered: its video's id, URL and the like.
+        """
         for artifact in artifacts:
             self.storage.settle(artifact.made)
         with self.fenced() as session:
@@ -160,10 +157,11 @@ class Work:
             for artifact in artifacts:
                 size = self.storage.put(artifact.made, artifact.relative)
                 self._store_object(session, artifact, size)
-            self._write_columns(session, columns)
             if begun.stage is not None:
                 self._write_stage_meta(session, begun.stage, stage_meta)
-            self._finish(session, asset, begun.stage)
+            steps.finish(
+                session, self.recording_id, asset, begun.stage, columns or {}, target_meta or {}
+            )
             # This worker's life counts as the first attempt at whatever comes next.
             self._update_row(session, progress=None, attempts=1)
             refresh_status(session, self.recording_id)
@@ -178,10 +176,7 @@ class Work:
             locked = lock_recording(session, self.recording_id)
             ensure_stages(session, locked)
             stage = begun.stage if begun is not None else stage_of(asset, _skipped(locked))
-            if asset is Asset.RAW_VIDEO:
-                fail_download(session, locked, reason)
-            elif stage is not None:
-                fail_stage(session, locked, stage, reason)
+            steps.fail(session, locked, asset, stage, reason)
             refresh_status(session, self.recording_id)
         self._failed, self._busy = storable(reason), False
 
@@ -202,9 +197,10 @@ class Work:
         try:
             with self.fenced() as session:
                 if self.phase is Phase.PREPARE:
-                    release_begun(session, lock_recording(session, self.recording_id))
+                    release_begun(session, lock_recording(session, self.recording_id), None)
                 self._end_row(session)
                 refresh_status(session, self.recording_id)
+                refresh_storage(session, self.user_id, datetime.now(UTC))
         except Superseded:
             pass  # whoever took over writes the outcome
         finally:
@@ -218,8 +214,7 @@ class Work:
             lock_row(session, self.recording_id)
             held = session.scalar(select(RecordingRun.id).where(*self._mine()).with_for_update())
             if held is None:
-                msg = f"Another worker took over recording {self.recording_id}; this one stops."
-                raise Superseded(msg)
+                raise Superseded(self._why_superseded(session))
             yield session
 
     @contextmanager
@@ -230,6 +225,12 @@ class Work:
             self._faltered = True
             raise
 
+    def _why_superseded(self, session: Session) -> str:
+        state = session.scalar(select(RecordingRun.state).where(RecordingRun.id == self.run_id))
+        if state == RunState.CANCELLED:
+            return f"The run of recording {self.recording_id} was cancelled; its worker stops."
+        return f"Another worker took over recording {self.recording_id}; this one stops."
+
     def _mine(self) -> tuple[Any, ...]:
         return (
             RecordingRun.id == self.run_id,
@@ -239,25 +240,6 @@ class Work:
 
     def _update_row(self, session: Session, **values: Any) -> None:
         session.execute(update(RecordingRun).where(*self._mine()).values(**values))
-
-    def _start(self, session: Session, asset: Asset, stage: Stage | None, locked: Locked) -> None:
-        if asset is Asset.RAW_VIDEO:
-            if locked.facts.download is not DownloadStatus.IN_PROGRESS:
-                move_download(session, self.recording_id, DownloadStatus.IN_PROGRESS)
-        elif stage is not None and locked.facts.stages[stage].status is not StageStatus.IN_PROGRESS:
-            move_stage(session, self.recording_id, stage, StageStatus.IN_PROGRESS)
-
-    def _finish(self, session: Session, asset: Asset, stage: Stage | None) -> None:
-        if asset is Asset.RAW_VIDEO:
-            move_download(session, self.recording_id, DownloadStatus.COMPLETED)
-        elif stage is not None and LAST_ASSET[stage] is asset:
-            move_stage(session, self.recording_id, stage, StageStatus.COMPLETED)
-
-    def _write_columns(self, session: Session, columns: Mapping[str, Any] | None) -> None:
-        if columns:
-            session.execute(
-                update(Recording).where(Recording.id == self.recording_id).values(**columns)
-            )
 
     def _write_stage_meta(
         self, session: Session, stage: Stage, meta: Mapping[str, Any] | None
@@ -291,36 +273,36 @@ class Work:
         )
 
     def _end_row(self, session: Session) -> None:
+        row = session.get_one(RecordingRun, self.run_id, options=[lazyload("*")])
         if self._failed is not None:
-            move_run(session, self.run_id, RunState.FAILED, {"reason": self._failed})
+            end_run(session, row, RunState.FAILED, self._failed)
         elif self._due is not None:
             due_at, reason = self._due
             # It did not die, however often it has to wait.
             values = {"due_at": due_at, "reason": reason, "dagster_run_id": None, "attempts": 0}
             move_run(session, self.run_id, RunState.WAITING, values)
         elif self._busy:
-            move_run(session, self.run_id, RunState.CANCELLED, {"reason": STOPPED})
+            end_run(session, row, RunState.CANCELLED, STOPPED)
         else:
-            self._end_by_plan(session)
+            self._end_by_plan(session, row)
 
-    def _end_by_plan(self, session: Session) -> None:
+    def _end_by_plan(self, session: Session, row: RecordingRun) -> None:
         """Nothing happened to it: does the plan still want something of what was asked for?"""
-        row = session.get_one(RecordingRun, self.run_id, options=[lazyload("*")])
         locked = lock_recording(session, self.recording_id)
         try:
             plan = settle_plan(session, locked, self.phase, self.platform)
         except UserActionError as error:
-            move_run(session, row.id, RunState.FAILED, {"reason": storable(str(error))})
+            end_run(session, row, RunState.FAILED, str(error))
             return
         left = set(row.selection) & {str(asset) for asset in plan.selection}
         if plan.refused is not None:
-            move_run(session, row.id, RunState.CANCELLED, {"reason": plan.refused})
+            end_run(session, row, RunState.CANCELLED, plan.refused)
         elif not left:
-            move_run(session, row.id, RunState.DONE)
+            end_run(session, row, RunState.DONE)
         elif self.adopted:
             requeue(session, row, {"attempts": 0})
         else:
-            move_run(session, row.id, RunState.CANCELLED, {"reason": STOPPED})
+            end_run(session, row, RunState.CANCELLED, STOPPED)
 
 
 def scratch_prefix(recording_id: int, phase: Phase, platform: Platform | None) -> str:

@@ -1,0 +1,64 @@
+"""What an asset's start, end and failure mean for the download, stage or target it is booked on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.domain.planner import PLATFORM_OF, STAGE_ASSET, Asset
+from leap_pipeline.domain.states import DownloadStatus, Stage, StageStatus, TargetStatus
+from leap_pipeline.services.failing import fail_download, fail_stage, fail_target
+from leap_pipeline.services.moves import move_download, move_stage, move_target
+from leap_pipeline.services.projection import Locked
+
+LAST_ASSET = {**STAGE_ASSET, Stage.TRIM: Asset.AUDIO}
+
+
+def start(session: Session, locked: Locked, asset: Asset, stage: Stage | None) -> None:
+    """In progress, where it is not so already."""
+    recording_id, facts = locked.recording.id, locked.facts
+    if asset is Asset.RAW_VIDEO:
+        if facts.download is not DownloadStatus.IN_PROGRESS:
+            move_download(session, recording_id, DownloadStatus.IN_PROGRESS)
+    elif asset in PLATFORM_OF:
+        platform = PLATFORM_OF[asset]
+        # An upload whose worker died is taken up as it is: the platform may have some of it.
+        if facts.targets[platform].status is not TargetStatus.UPLOADING:
+            move_target(session, recording_id, platform, TargetStatus.UPLOADING)
+    elif stage is not None and facts.stages[stage].status is not StageStatus.IN_PROGRESS:
+        move_stage(session, recording_id, stage, StageStatus.IN_PROGRESS)
+
+
+def finish(
+    session: Session,
+    recording_id: int,
+    asset: Asset,
+    stage: Stage | None,
+    columns: Mapping[str, Any],
+    target_meta: Mapping[str, Any],
+) -> None:
+    """Done, with the recording's columns that name the result, or what the platform answered."""
+    if asset is Asset.RAW_VIDEO:
+        move_download(session, recording_id, DownloadStatus.COMPLETED, values=columns)
+        return
+    if columns:
+        session.execute(update(Recording).where(Recording.id == recording_id).values(**columns))
+    if asset in PLATFORM_OF:
+        platform = PLATFORM_OF[asset]
+        move_target(session, recording_id, platform, TargetStatus.UPLOADED, meta=target_meta)
+    elif stage is not None and LAST_ASSET[stage] is asset:
+        move_stage(session, recording_id, stage, StageStatus.COMPLETED)
+
+
+def fail(session: Session, locked: Locked, asset: Asset, stage: Stage | None, reason: str) -> None:
+    """FAILED, where it is not finished."""
+    if asset is Asset.RAW_VIDEO:
+        fail_download(session, locked, reason)
+    elif asset in PLATFORM_OF:
+        fail_target(session, locked, PLATFORM_OF[asset], reason)
+    elif stage is not None:
+        fail_stage(session, locked, stage, reason)
