@@ -12,10 +12,10 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar, get_args
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from leap_pipeline.errors import InputError
@@ -27,11 +27,42 @@ LARGEST = 2**63
 
 
 class Shape(BaseModel):
-    """A JSONB document. Unknown keys are refused; NaN and infinity have no place in JSON."""
+    """A JSONB object. Unknown keys are refused; NaN and infinity have no place in JSON.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    `schema_version` grows with every change after which `upgrade` is needed to read older rows.
+    """
 
-    version: ClassVar[int] = 1
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        coerce_numbers_to_str=True,  # for stored rows: `parse` is strict and takes none
+    )
+
+    schema_version: ClassVar[int] = 1
+
+    @classmethod
+    def upgrade(cls, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A stored document of an older form in today's; the others as they are."""
+        return document
+
+
+class Partial(Shape):
+    """One layer of a configuration: any key may be left out, and null says nothing.
+
+    The defaults are those of a resolved configuration; what is stored has only what was said.
+    """
+
+
+ItemsT = TypeVar("ItemsT")
+
+
+class ListShape(RootModel[ItemsT], Generic[ItemsT]):
+    """A JSONB array."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: ClassVar[int] = 1
 
 
 class ShapeError(InputError):
@@ -43,6 +74,26 @@ class ShapeError(InputError):
     def __init__(self, message: str, problems: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""A row's key."""
+
+
+def each_once(ids: tuple[int, ...]) -> tuple[int, ...]:
+    """Refuse a list that names something twice."""
+    twice = next((each for each in ids if ids.count(each) > 1), None)
+    if twice is not None:
+        msg = f"names {twice} more than once; name it once"
+        raise ValueError(msg)
+    return ids
+
+
+def renamed(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The document with old keys under their new names, where the new ones say nothing."""
+    kept = {key: value for key, value in document.items() if key not in names}
+    moved = {names[key]: value for key, value in document.items() if key in names}
+    return moved | kept
 
 
 ShapeT = TypeVar("ShapeT", bound=BaseModel)
@@ -69,16 +120,22 @@ def parse(model: type[ShapeT], value: object, root: str) -> ShapeT:
 
     `root` begins every path, commonly the column's name. Raises `ShapeError`.
     """
-    unstorable = next(_unstorable(value, ()), None)
-    if unstorable is not None:
-        path, what = unstorable
-        raise shape_error([(dotted(path, root), what)], root)
+    refuse_unstorable(value, root)
+    said = transformed(model, value, _without_nulls)
     try:
-        return model.model_validate_json(json.dumps(value), strict=True)
+        return model.model_validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
         found = [_problem(each, model) for each in error.errors(include_url=False)]
         rooted = [(f"{root}{'' if p.startswith('[') or not p else '.'}{p}", m) for p, m in found]
         raise shape_error(rooted, root) from error
+
+
+def refuse_unstorable(value: object, root: str) -> None:
+    """Raises `ShapeError` for what no jsonb column can hold."""
+    unstorable = next(_unstorable(value, ()), None)
+    if unstorable is not None:
+        path, what = unstorable
+        raise shape_error([(dotted(path, root), what)], root)
 
 
 def shape_error(problems: list[tuple[str, str]], root: str) -> ShapeError:
@@ -149,17 +206,48 @@ def _unknown_key(path: Path, model: type[BaseModel] | None) -> str:
 
 def _keys_at(model: type[BaseModel] | None, path: Path) -> list[str]:
     """The keys that the object at `path` may have; none where the path leads out of the models."""
-    here: type[BaseModel] | None = model
+    here = _model_in(model)
     for part in path:
         if here is None:
             return []
-        field = here.model_fields.get(part) if isinstance(part, str) else None
-        here = here if isinstance(part, int) else _model_in(field.annotation if field else None)
+        if isinstance(part, str):
+            here = _model_of(here, part)
     return list(here.model_fields) if here is not None else []
 
 
+def transformed(
+    model: type[BaseModel] | None,
+    value: Any,
+    change: Callable[[type[BaseModel], Mapping[str, Any]], Mapping[str, Any]],
+) -> Any:
+    """The document with `change` made to each object that has a model, outer ones first."""
+    model = _model_in(model)
+    if model is None:
+        return value
+    if isinstance(value, list | tuple):
+        return [transformed(model, each, change) for each in value]
+    if isinstance(value, Mapping):
+        changed = change(model, value)
+        return {k: transformed(_model_of(model, k), each, change) for k, each in changed.items()}
+    return value
+
+
+def _without_nulls(model: type[BaseModel], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not issubclass(model, Partial):
+        return document
+    said = {key for key, value in document.items() if value is not None}
+    return {k: v for k, v in document.items() if k in said or k not in model.model_fields}
+
+
+def _model_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    field = model.model_fields.get(key)
+    return _model_in(field.annotation) if field is not None else None
+
+
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model within `Model | None`, `tuple[Model, ...]`, `dict[str, Model]`, `Annotated[…]`."""
+    """The model of the objects in `Model | None`, `tuple[Model, ...]`, `RootModel[…]`."""
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        return _model_in(annotation.model_fields["root"].annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inner = (_model_in(each) for each in get_args(annotation))

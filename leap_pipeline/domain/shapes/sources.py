@@ -1,0 +1,104 @@
+"""Where recordings come from: `input_sources.config` and `source_metadata.meta`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+
+from leap_pipeline.domain.shapes.base import Partial, Shape
+
+Minutes = Annotated[int, Field(ge=0, le=10_080)]
+
+
+class ZoomSource(Partial):
+    """`input_sources.config` of a Zoom account.
+
+    `user_id` is Zoom's: an id, an address, or `me`. What is said of duration and blank recordings
+    overrides the settings of the installation; both bounds belong to the range.
+    """
+
+    user_id: str = Field(default="me", min_length=1, max_length=320, pattern=r"^[^\s/]+$")
+    sync_from_date: AwareDatetime | None = None
+    min_duration_minutes: Minutes | None = None
+    max_duration_minutes: Minutes | None = None
+    skip_blank_recordings: bool = True
+    skip_unmatched: bool = False
+    poll_interval_minutes: int | None = Field(default=None, ge=1, le=10_080)
+    lookback_days: int | None = Field(default=None, ge=0, le=365)
+
+    @field_validator("max_duration_minutes")
+    @classmethod
+    def _not_below_min(cls, most: int | None, info: ValidationInfo) -> int | None:
+        least = info.data.get("min_duration_minutes")
+        if most is not None and least is not None and most < least:
+            msg = f"is {most}, below `min_duration_minutes` {least}; nothing would be taken"
+            raise ValueError(msg)
+        return most
+
+
+class LocalFileSource(Partial):
+    """`input_sources.config` of handed-over files: there is nothing to say."""
+
+
+class LocalFileMeta(Shape):
+    """`source_metadata.meta` of a handed-over file; `stored_path` relative to the storage root."""
+
+    file_name: str = Field(min_length=1)
+    stored_path: str = Field(min_length=1, pattern=r"^[^/\\]")
+    bytes: int = Field(ge=0)
+
+
+class ZoomView(Shape):
+    """One video file of a part of a meeting, as Zoom lists it. `file_size` in bytes."""
+
+    file_id: str | None = None
+    recording_type: str | None = None
+    file_size: int | None = Field(default=None, ge=0)
+    status: str | None = None
+
+
+class ZoomMeta(Shape):
+    """`source_metadata.meta` of a part of a Zoom meeting. Tokens and passcodes have no place here.
+
+    `meeting_id` is the meeting's UUID, `topic` its name as Zoom wrote it, signs that cannot be seen
+    included. `better_view` came after the download. `details` is whatever else Zoom said.
+    """
+
+    meeting_id: str | None = None
+    meeting_number: int | None = Field(default=None, ge=0)
+    topic: str | None = None
+    timezone: str | None = None
+    account: str | None = None
+    host_id: str | None = None
+    host_email: str | None = None
+    recording_start: AwareDatetime | None = None
+    recording_end: AwareDatetime | None = None
+    view: ZoomView | None = None
+    better_view: ZoomView | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def upgrade(cls, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The original platform had the view's facts on top, and secrets beside them."""
+        old = {key: value for key, value in document.items() if key not in cls.model_fields}
+        kept = {key: value for key, value in document.items() if key in cls.model_fields}
+        if "view" not in kept and "video_file_size" in old:
+            size, kind = old.pop("video_file_size"), old.pop("recording_type", None)
+            kept["view"] = {"recording_type": kind, "file_size": size}
+        meeting = old.get("zoom_api_meeting")
+        if isinstance(meeting, Mapping):
+            kept.setdefault("topic", meeting.get("topic"))
+        details = {key: value for key, value in old.items() if key in _OLD_DETAILS}
+        rest = {key: value for key, value in old.items() if key not in {*_OLD_DETAILS, *_SECRETS}}
+        return kept | rest | ({"details": details} if details and "details" not in kept else {})
+
+
+_OLD_DETAILS = (
+    "video_file_type",
+    "zoom_api_details",
+    "zoom_api_meeting",
+    "zoom_processing_incomplete",
+)
+_SECRETS = ("download_access_token", "download_url", "password", "recording_play_passcode")
