@@ -6,6 +6,7 @@
     ├── UserActionError         the user must act; the message says what to do
     │   ├── InputError          a file or an argument that cannot be used
     │   ├── AlreadyRunning      the recording is being worked on by somebody else
+    │   ├── QuotaExceeded       a plan's limit; the message says which, how much and until when
     │   └── Undecryptable       a stored secret opens with none of the keys
     ├── DataError               a bug or bad data; the full trace goes to the log
     │   └── IllegalMove         a state machine was asked for a move that its table does not have
@@ -45,6 +46,10 @@ class UserActionError(LeapError):
 
 class InputError(UserActionError):
     """A file, an argument or a setting cannot be used."""
+
+
+class QuotaExceeded(UserActionError):
+    """A limit of the user's plan is reached."""
 
 
 class AlreadyRunning(UserActionError):
