@@ -5,6 +5,8 @@
     ├── MustWaitError           a quota, a rate window, a source still preparing: due at `due_at`
     ├── UserActionError         the user must act; the message says what to do
     │   ├── InputError          a file or an argument that cannot be used
+    │   │   └── NotFound        what was named is not there, or belongs to another tenant
+    │   ├── StaleChange         somebody else changed it meanwhile
     │   ├── AlreadyRunning      the recording is being worked on by somebody else
     │   ├── QuotaExceeded       a plan's limit; the message says which, how much and until when
     │   └── Undecryptable       a stored secret opens with none of the keys
@@ -50,6 +52,14 @@ class InputError(UserActionError):
 
 class QuotaExceeded(UserActionError):
     """A limit of the user's plan is reached."""
+
+
+class NotFound(InputError):
+    """There is no such row in this scope; nobody is told whether another tenant has it."""
+
+
+class StaleChange(UserActionError):
+    """What the caller saw is no longer what is stored."""
 
 
 class AlreadyRunning(UserActionError):
