@@ -113,6 +113,9 @@ class KeyFile:
 
     def write(self, keys: Sequence[str]) -> None:
         """Replace the keys in one step that a power cut cannot undo; hold `locked` meanwhile."""
+        # What a writer left who was killed before it put its keys in place.
+        for abandoned in self.path.parent.glob(f".{self.path.name}.*"):
+            abandoned.unlink(missing_ok=True)
         write_private(self.path, HEAD + "".join(f"{key}\n" for key in keys))
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:

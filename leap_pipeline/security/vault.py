@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from leap_pipeline.errors import Undecryptable
-from leap_pipeline.security.keys import KeyFile, Keys, KeySource, Version, key_source
+from leap_pipeline.security.keys import KeyFile, KeySource, Version, key_source
 from leap_pipeline.settings import Settings
 
 
@@ -23,7 +23,7 @@ class _Ring:
     """One reading of the keys."""
 
     version: Version
-    keys: Keys
+    size: int
     first: Fernet
     all: MultiFernet
 
@@ -40,7 +40,7 @@ class Vault:
 
     @property
     def key_count(self) -> int:
-        return len(self._ring.keys)
+        return self._current().size
 
     def encrypt(self, data: Mapping[str, Any]) -> str:
         """The document as a Fernet token (ASCII), written with the key that is first now.
@@ -84,6 +84,10 @@ class Vault:
             return False
         return True
 
+    def needs_older(self, token: str) -> bool:
+        """Does it open, but not with the first key?"""
+        return not self.is_current(token) and self.can_decrypt(token)
+
     def _opened(self, token: str) -> bytes:
         """With the keys at hand; else with those that another process has added since."""
         raw = token.encode()
@@ -111,9 +115,8 @@ class Vault:
     def _read(self) -> _Ring:
         # The version first: keys that change in between are noticed at the next look.
         version = self._source.version()
-        keys = self._source.read()
-        every = [Fernet(key) for key in keys]
-        return _Ring(version, keys, every[0], MultiFernet(every))
+        every = [Fernet(key) for key in self._source.read()]
+        return _Ring(version, len(every), every[0], MultiFernet(every))
 
 
 def load_vault(settings: Settings) -> Vault:

@@ -1,0 +1,300 @@
+"""Changing the encryption key while everybody reads and writes.
+
+A new key goes to the head of the key file first, so that from the next look on all processes write
+with it, and can read what it wrote. Then every stored token is written anew, and the old keys stay
+until nothing needs them (`retire`). Which key wrote a token is asked of the token itself: nothing
+else says how far the work is, so it may be killed at any instant and goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, Row, Text, cast, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.users import UserCredential
+from leap_pipeline.errors import TransientError, Undecryptable, UserActionError
+from leap_pipeline.progress import ProgressCallback, ignore
+from leap_pipeline.runtime_files import file_lock
+from leap_pipeline.security.keys import VARIABLE, KeyFile, key_source, new_key
+from leap_pipeline.security.vault import Vault
+from leap_pipeline.services.credentials import KEYS_IN_USE
+from leap_pipeline.settings import Settings
+
+# Every column that holds tokens of the vault; its table has an integer `id`.
+_TABLES = UserCredential.metadata.tables
+ENCRYPTED: tuple[Column[str], ...] = (_TABLES["user_credentials"].c.encrypted_data,)
+
+BATCH = 200
+LOCK = "encryption.rotation.lock"
+LOCK_SECONDS = 1.0
+PASSES, PAUSE_SECONDS = 20, 0.2
+ATTEMPTS = 5
+# How long `retire` waits for writers, all of whom wait for it meanwhile.
+WAIT = text("SET LOCAL lock_timeout = '10s'")
+
+
+Change = tuple[int, str, str]
+"""Of a row: its id, the token read, the token to put there."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A token that no key opens."""
+
+    table: str
+    id: int
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What the stored tokens need: how many the first key wrote, and how many an older one."""
+
+    total: int = 0
+    current: int = 0
+    older: int = 0
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What a rotation did."""
+
+    source: str
+    made_key: bool
+    """False where an interrupted rotation was brought to its end instead."""
+    reencrypted: int
+    total: int
+    keys: int
+    unreadable: tuple[Unreadable, ...]
+    retired: int = 0
+    """Old keys that were taken away."""
+
+
+def take_stock(database: Database, vault: Vault) -> Inventory:
+    """Try every stored token; about 20,000 a second."""
+    current = older = 0
+    unreadable = []
+    for column, rows in _batches(database):
+        for number, token in rows:
+            if vault.is_current(token):
+                current += 1
+            elif vault.can_decrypt(token):
+                older += 1
+            else:
+                unreadable.append(Unreadable(column.table.name, number))
+    return Inventory(current + older + len(unreadable), current, older, tuple(unreadable))
+
+
+def rotate(
+    database: Database, settings: Settings, *, progress: ProgressCallback = ignore
+) -> Rotation:
+    """Make a new key and write every secret with it; or finish a rotation that was interrupted.
+
+    With keys in the environment it makes none, for it cannot put one there. What no key opens is
+    left as it is and reported. Raises UserActionError where there is nothing to rotate to,
+    TransientError where another rotation runs.
+    """
+    with _alone(settings):
+        source = key_source(settings)
+        if isinstance(source, KeyFile):
+            source.ensure()
+        vault = Vault(source)
+        unfinished = _needs_older(database, vault)
+        if not unfinished:
+            if not isinstance(source, KeyFile):
+                raise _advice(vault)
+            with source.locked():
+                source.write((new_key(), *source.read()))
+        reencrypted, left = _reencrypt_all(database, vault, progress)
+        return Rotation(
+            source=source.name,
+            made_key=not unfinished,
+            reencrypted=reencrypted,
+            total=left.total,
+            keys=vault.key_count,
+            unreadable=left.unreadable,
+        )
+
+
+def retire(
+    database: Database, settings: Settings, *, progress: ProgressCallback = ignore
+) -> Rotation:
+    """Write with the first key what an older one wrote, then take the older keys away.
+
+    Raises UserActionError where the keys are in the environment, where they stay.
+    """
+    with _alone(settings):
+        source = key_source(settings)
+        vault = Vault(source)
+        reencrypted, left = _reencrypt_all(database, vault, progress)
+        if not isinstance(source, KeyFile):
+            msg = (
+                f"Nothing stored needs the older keys of {VARIABLE}: take all but the first out of "
+                "it where it is set, and restart every process."
+            )
+            raise UserActionError(msg)
+        with _nobody_writes(database) as session, source.locked():
+            # Once more, for what was written since; from here on nothing is.
+            _refuse_needed(session, vault)
+            first, *older = source.read()
+            source.write((first,))
+        return Rotation(
+            source=source.name,
+            made_key=False,
+            reencrypted=reencrypted,
+            total=left.total,
+            keys=1,
+            unreadable=left.unreadable,
+            retired=len(older),
+        )
+
+
+def _alone(settings: Settings) -> AbstractContextManager[int]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return file_lock(settings.home / LOCK, timeout=LOCK_SECONDS, what="The rotation of keys")
+
+
+def _advice(vault: Vault) -> UserActionError:
+    """What to do where the environment has the keys and nothing is left to be rewritten."""
+    if vault.key_count == 1:
+        msg = (
+            f"{VARIABLE} holds one key, and LEAP cannot change it there: make a key with `leap "
+            "credentials new-key`, put it and a comma before the old one, restart every process, "
+            "and run this again."
+        )
+    else:
+        msg = (
+            f"Every secret is written with the first key of {VARIABLE} already: take the others "
+            "out of it and restart every process."
+        )
+    return UserActionError(msg)
+
+
+def _needs_older(database: Database, vault: Vault) -> bool:
+    return any(
+        vault.needs_older(token) for _column, rows in _batches(database) for _number, token in rows
+    )
+
+
+def _reencrypt_all(
+    database: Database, vault: Vault, progress: ProgressCallback
+) -> tuple[int, Inventory]:
+    """Pass by pass, until a look finds nothing that an older key wrote."""
+    done = 0
+    for attempt in range(PASSES):
+        done += _reencrypt_once(database, vault, progress)
+        left = take_stock(database, vault)
+        if not left.older:
+            return done, left
+        # Somebody wrote while we did; a row that is often written comes at last.
+        time.sleep(PAUSE_SECONDS * (attempt > 0))
+    msg = f"{left.older} secrets were written with an older key meanwhile: run this again."
+    raise TransientError(msg)
+
+
+def _reencrypt_once(database: Database, vault: Vault, progress: ProgressCallback) -> int:
+    expected = max(1, _count(database))
+    seen = done = 0
+    for column, rows in _batches(database):
+        seen += len(rows)
+        changes = [
+            (number, token, fresh)
+            for number, token in rows
+            if not vault.is_current(token) and (fresh := _fresh(vault, token)) is not None
+        ]
+        if changes:
+            done += _replace(database, column, changes)
+        progress(min(1.0, seen / expected))
+    return done
+
+
+def _fresh(vault: Vault, token: str) -> str | None:
+    try:
+        return vault.reencrypt(token)
+    except Undecryptable:
+        return None
+
+
+def _replace(database: Database, column: Column[str], changes: Sequence[Change]) -> int:
+    """Put new tokens for old ones, and none where the old one is no longer there: its user's newer
+    one stays. The number replaced.
+    """
+    numbers, olds, fresh = (list(each) for each in zip(*changes, strict=True))
+    given = (
+        func.unnest(
+            cast(numbers, ARRAY(BigInteger)), cast(olds, ARRAY(Text)), cast(fresh, ARRAY(Text))
+        )
+        .table_valued("id", "old", "new")
+        .render_derived(name="given")
+    )
+    table = column.table
+    statement = (
+        update(table)
+        .where(table.c.id == given.c.id, column == given.c.old)
+        .values({column: given.c.new})
+    )
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with database.system() as session:
+                return session.connection().execute(statement).rowcount
+        except TransientError:
+            if attempt == ATTEMPTS:
+                raise
+            time.sleep(PAUSE_SECONDS * attempt)
+    return 0
+
+
+def _batches(database: Database) -> Iterator[tuple[Column[str], Sequence[Row[int, str]]]]:
+    """All tokens by id, each batch read in a transaction of its own."""
+    for column in ENCRYPTED:
+        last = 0
+        while True:
+            with database.system() as session:
+                rows = _after(session, column, last)
+            if not rows:
+                break
+            last = rows[-1][0]
+            yield column, rows
+
+
+def _after(session: Session, column: Column[str], last: int) -> Sequence[Row[int, str]]:
+    number = column.table.c.id
+    return session.execute(
+        select(number, column).where(number > last).order_by(number).limit(BATCH)
+    ).all()
+
+
+def _count(database: Database) -> int:
+    with database.system() as session:
+        return sum(
+            session.scalar(select(func.count()).select_from(column.table)) or 0
+            for column in ENCRYPTED
+        )
+
+
+@contextmanager
+def _nobody_writes(database: Database) -> Iterator[Session]:
+    """A transaction in which no secret is being written, and none begins to be."""
+    with database.system() as session:
+        session.execute(WAIT)
+        session.execute(select(func.pg_advisory_xact_lock(*KEYS_IN_USE)))
+        yield session
+
+
+def _refuse_needed(session: Session, vault: Vault) -> None:
+    needed = 0
+    for column in ENCRYPTED:
+        last = 0
+        while rows := _after(session, column, last):
+            last = rows[-1][0]
+            needed += sum(vault.needs_older(token) for _number, token in rows)
+    if needed:
+        msg = f"{needed} secrets were written with an older key just now: run this again."
+        raise TransientError(msg)
