@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from leap_pipeline.db.base import Base
 from leap_pipeline.db.models import (
+    adoption,
     audit,
     automation,
     celery,
@@ -14,6 +15,16 @@ from leap_pipeline.db.models import (
     users,
 )
 
-MODEL_MODULES = (users, subscriptions, recordings, templates, automation, celery, runs, audit)
+MODEL_MODULES = (
+    users,
+    subscriptions,
+    recordings,
+    templates,
+    automation,
+    celery,
+    runs,
+    audit,
+    adoption,
+)
 
 metadata = Base.metadata

@@ -79,6 +79,7 @@ TABLES: Mapping[str, Access] = {
     "automation_jobs": OWN,
     "audit_log": Access(insert=f"owner_id = {TENANT}"),
     "login_attempts": SYSTEM_ONLY,
+    "adopted_rows": SYSTEM_ONLY,
     "celery_beat_schedule_entry": SYSTEM_ONLY,
     "celery_crontab_schedule": SYSTEM_ONLY,
     "celery_interval_schedule": SYSTEM_ONLY,

@@ -105,7 +105,7 @@ def test_a_table_in_use_stops_the_migration_and_changes_nothing(
     before = facts_of(database_url)
     with connect(database_url) as worker:
         worker.execute("BEGIN")
-        worker.execute("SELECT * FROM recordings")
+        worker.execute("SELECT * FROM adopted_rows")
         with pytest.raises(TransientError, match="in use"):
             migrate.downgrade(urls_of(database_url), "-1")
     assert facts_of(database_url) == before
