@@ -102,7 +102,8 @@ def move_target(
     reason: str = "",
     meta: Values | None = None,
 ) -> None:
-    """Move a target; `reason` belongs to FAILED, `meta` is merged into what is known of it.
+    """Move a target; `reason` belongs to FAILED and NOT_UPLOADED, `meta` is merged into what is
+    known of it.
 
     What was published stays known while its update runs or fails; when it is gone from the
     platform, it goes to `target_meta.history`. Raises `IllegalMove`.
@@ -115,7 +116,7 @@ def move_target(
         # An update changes what is shown beside a video, not when the video came there.
         values |= {"uploaded_at": func.coalesce(row.uploaded_at, func.now()), "retry_count": 0}
     if wanted is TargetStatus.NOT_UPLOADED:
-        values |= {"uploaded_at": None, "target_meta": _into_history(row)}
+        values |= {"uploaded_at": None, "target_meta": _into_history(row, reason)}
     elif meta:
         values |= {"target_meta": _known_of(row).op("||")(_json(meta))}
     where = (row.recording_id == recording_id, row.target_type == platform)
@@ -177,11 +178,13 @@ def _known_of(target: type[OutputTarget]) -> Any:
     return func.coalesce(target.target_meta, _json({}))
 
 
-def _into_history(target: type[OutputTarget]) -> ColumnElement[Any]:
+def _into_history(target: type[OutputTarget], reason: str) -> ColumnElement[Any]:
     """`target_meta` of a target that is not, or no longer, on its platform."""
     known = _known_of(target)
     dates = func.jsonb_build_object("uploaded_at", target.uploaded_at, "retracted_at", func.now())
     gone = known.op("-")("history").op("||")(dates)
+    if reason:
+        gone = gone.op("||")(_json({"reason": storable(reason)}))
     earlier = func.coalesce(known.op("->")("history"), _json([]))
     history = earlier.op("||")(func.jsonb_build_array(gone))
     was_there = or_(target.status == TargetStatus.UPLOADED, target.uploaded_at.is_not(None))
