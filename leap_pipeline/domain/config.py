@@ -1,78 +1,179 @@
-"""Configuration: layers merged, last wins; `null` means "not said here"."""
+"""The configuration of one recording: which rows say something about it, and what they come to.
+
+Processing and output: global base ← own base ← user ← template ← recording. What is published has
+the platform's preset between user and template, and each row's block for the platform over what
+the row says for all platforms.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from leap_pipeline.domain.layers import Json, Layer, Origin, OriginKind, Resolved, resolve
+from leap_pipeline.domain.shapes.processing import (
+    ProcessingConfig,
+    TranscriptionConfig,
+    VideoConfig,
+)
+from leap_pipeline.domain.shapes.publishing import (
+    MetadataConfig,
+    OutputConfig,
+    VkMetadata,
+    YouTubeMetadata,
+)
+from leap_pipeline.domain.shapes.recording import RecordingPreferences
+from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import InputError
 
-Json = Mapping[str, Any]
+
+class Block(StrEnum):
+    """The three configurations, by the columns in which templates have them."""
+
+    PROCESSING = "processing_config"
+    METADATA = "metadata_config"
+    OUTPUT = "output_config"
 
 
-class VideoConfig(BaseModel):
-    """TRIM. `silence_threshold` in dB of full scale; durations in seconds."""
+PlatformMetadata = YouTubeMetadata | VkMetadata
+PLATFORM_MODELS: Mapping[Platform, type[YouTubeMetadata] | type[VkMetadata]] = {
+    Platform.YOUTUBE: YouTubeMetadata,
+    Platform.VK: VkMetadata,
+}
+PLATFORM_BLOCKS: Mapping[Platform, str] = {each: each.lower() for each in Platform}
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+BASE_MODELS: Mapping[str, tuple[Block, type[Any], tuple[str, ...]]] = {
+    "processing": (Block.PROCESSING, VideoConfig, ("video",)),
+    "transcription": (Block.PROCESSING, TranscriptionConfig, ("transcription",)),
+    "metadata": (Block.METADATA, MetadataConfig, ()),
+    "upload": (Block.OUTPUT, OutputConfig, ()),
+}
+"""What a `base_configs.config_type` names: the block, its shape, and its place there."""
 
-    remove_silence: bool = True
-    silence_threshold: float = Field(default=-40.0, ge=-120, le=0)
-    min_silence_duration: float = Field(default=2.0, gt=0, le=3600)
-    silence_mode: Literal["edges", "all"] = "all"
-    padding: float = Field(default=0.5, ge=0, le=60)
-
-
-class TranscriptionConfig(BaseModel):
-    """TRANSCRIBE, EXTRACT_TOPICS and GENERATE_SUBTITLES."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    enable_transcription: bool = True
-    language: str | None = None
-    prompt: str | None = None
-    vocabulary: tuple[str, ...] = ()
-    provider: str | None = None
-    enable_topics: bool = True
-    topics_granularity: Literal["long", "short"] = "long"
-    enable_subtitles: bool = True
+Placed = Iterator[tuple[Block, Layer]]
 
 
-class ProcessingConfig(BaseModel):
-    """The shape of `recording_templates.processing_config`, resolved."""
+@dataclass(frozen=True)
+class Preset:
+    """A row of `output_presets`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: int
+    name: str
+    platform: Platform
+    metadata: object = None
 
-    transcription: TranscriptionConfig = TranscriptionConfig()
-    video: VideoConfig = VideoConfig()
+    @property
+    def layer(self) -> Layer:
+        origin = Origin(OriginKind.PRESET, self.id, self.name)
+        return Layer(origin, PLATFORM_MODELS[self.platform], self.metadata, "preset_metadata")
 
 
-def deep_merge(layers: Iterable[Json | None]) -> dict[str, Any]:
-    """Dicts merge, lists and scalars replace, None says nothing.
-
-    Raises `InputError` for a layer that is no dict.
+@dataclass(frozen=True)
+class Configuration:
+    """All that is said about a recording. Nothing is judged until it is asked for, so that a wrong
+    title keeps nobody from transcribing; every method raises `InputError` naming row and path.
     """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        if layer is not None and not isinstance(layer, Mapping):
-            msg = f"A layer of the processing configuration is no object but {layer!r:.60}."
+
+    layers: Mapping[Block, tuple[Layer, ...]]
+    presets: Mapping[Platform, Preset] = field(default_factory=dict)
+
+    def processing(self) -> Resolved[ProcessingConfig]:
+        return resolve(ProcessingConfig, _said(self.layers[Block.PROCESSING]))
+
+    def output(self) -> Resolved[OutputConfig]:
+        return resolve(OutputConfig, _said(self.layers[Block.OUTPUT]))
+
+    def metadata(self, platform: Platform) -> Resolved[PlatformMetadata]:
+        """What is published on the platform, with its preset if there is one."""
+        model: type[PlatformMetadata] = PLATFORM_MODELS[platform]
+        return resolve(model, self._published(platform))
+
+    def _published(self, platform: Platform) -> Iterator[tuple[Json, Origin]]:
+        preset = self.presets.get(platform)
+        for layer in self.layers[Block.METADATA]:
+            over = layer.origin.kind in (OriginKind.TEMPLATE, OriginKind.RECORDING)
+            if over and preset is not None:
+                yield preset.layer.said(), preset.layer.origin
+                preset = None
+            yield from _for_platform(layer, platform)
+        if preset is not None:
+            yield preset.layer.said(), preset.layer.origin
+
+
+def configuration(
+    placed: Iterable[tuple[Block, Layer]], presets: Iterable[Preset] = ()
+) -> Configuration:
+    """The layers, the weakest first, by their blocks."""
+    rows = list(placed)
+    layers = {block: tuple(layer for at, layer in rows if at is block) for block in Block}
+    return Configuration(layers, one_a_platform(presets))
+
+
+def one_a_platform(presets: Iterable[Preset]) -> dict[Platform, Preset]:
+    """The presets by platform; raises `InputError` naming both where a platform has two."""
+    chosen: dict[Platform, Preset] = {}
+    for preset in presets:
+        other = chosen.setdefault(preset.platform, preset)
+        if other.id != preset.id:
+            msg = (
+                f'The presets "{other.name}" ({other.id}) and "{preset.name}" ({preset.id}) are '
+                f"both for {preset.platform}: keep one of them in `output_config.preset_ids`."
+            )
             raise InputError(msg)
-        for key, value in (layer or {}).items():
-            if isinstance(value, Mapping):
-                below = merged.get(key)
-                merged[key] = deep_merge([below if isinstance(below, Mapping) else None, value])
-            elif value is not None:
-                merged[key] = value
-    return merged
+    return chosen
 
 
-def resolve_processing(layers: Iterable[Json | None]) -> ProcessingConfig:
-    """The processing config of a recording; raises `InputError` with the path of a wrong value."""
-    try:
-        return ProcessingConfig.model_validate(deep_merge(layers))
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        msg = f"The processing configuration is wrong at {path}: {first['msg']}; correct it there."
-        raise InputError(msg) from error
+def of_base(origin: Origin, config_type: str | None, data: object) -> Placed:
+    """A row of `base_configs`; a type that names no block says nothing."""
+    if config_type is not None and config_type in BASE_MODELS:
+        block, model, at = BASE_MODELS[config_type]
+        yield block, Layer(origin, model, data, "config_data", at=at)
+
+
+def of_user(
+    origin: Origin, *, processing: object, transcription: object, metadata: object, upload: object
+) -> Placed:
+    """A row of `user_configs`, by its columns."""
+    yield Block.PROCESSING, Layer(origin, VideoConfig, processing, "processing_config", at=_VIDEO)
+    yield (
+        Block.PROCESSING,
+        Layer(origin, TranscriptionConfig, transcription, "transcription_config", at=_SPEECH),
+    )
+    yield Block.METADATA, Layer(origin, MetadataConfig, metadata, "metadata_config")
+    yield Block.OUTPUT, Layer(origin, OutputConfig, upload, "upload_config")
+
+
+def of_template(origin: Origin, *, processing: object, metadata: object, output: object) -> Placed:
+    """A row of `recording_templates`, by its columns."""
+    yield Block.PROCESSING, Layer(origin, ProcessingConfig, processing, "processing_config")
+    yield Block.METADATA, Layer(origin, MetadataConfig, metadata, "metadata_config")
+    yield Block.OUTPUT, Layer(origin, OutputConfig, output, "output_config")
+
+
+def of_recording(origin: Origin, preferences: object) -> Placed:
+    """`recordings.processing_preferences`, whose parts are those of a template."""
+
+    def part(pick: tuple[str, ...], at: tuple[str, ...] = ()) -> Layer:
+        return Layer(origin, RecordingPreferences, preferences, "processing_preferences", pick, at)
+
+    yield Block.PROCESSING, part(_VIDEO, _VIDEO)
+    yield Block.PROCESSING, part(_SPEECH, _SPEECH)
+    yield Block.METADATA, part((Block.METADATA,))
+    yield Block.OUTPUT, part((Block.OUTPUT,))
+
+
+_VIDEO = ("video",)
+_SPEECH = ("transcription",)
+
+
+def _said(layers: Iterable[Layer]) -> Iterator[tuple[Json, Origin]]:
+    return ((layer.said(), layer.origin) for layer in layers)
+
+
+def _for_platform(layer: Layer, platform: Platform) -> Iterator[tuple[Json, Origin]]:
+    said = layer.said()
+    blocks = PLATFORM_BLOCKS.values()
+    yield {key: value for key, value in said.items() if key not in blocks}, layer.origin
+    yield said.get(PLATFORM_BLOCKS[platform], {}), layer.origin

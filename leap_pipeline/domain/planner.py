@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from leap_pipeline.domain.config import ProcessingConfig
 from leap_pipeline.domain.holds import Hold, held
+from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.states import (
     DownloadStatus,
     Phase,

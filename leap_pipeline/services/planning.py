@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.models.recordings import ProcessingStage
-from leap_pipeline.db.models.templates import RecordingTemplate
-from leap_pipeline.db.models.users import BaseConfig, User, UserConfig
-from leap_pipeline.domain.config import ProcessingConfig, resolve_processing
+from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.planner import (
     Permissions,
     Plan,
@@ -21,14 +15,13 @@ from leap_pipeline.domain.planner import (
     plan_publish,
     refusal,
 )
+from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.states import Phase, Platform, Stage, StageStatus
 from leap_pipeline.errors import DataError
+from leap_pipeline.services.configuration import load_processing
 from leap_pipeline.services.holds import planned_holds
 from leap_pipeline.services.moves import move_stage
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
-
-# Where a block of defaults stands in a template's processing_config.
-BLOCKS = {"processing": "video", "transcription": "transcription"}
 
 
 def ensure_stages(session: Session, locked: Locked) -> None:
@@ -47,29 +40,8 @@ def ensure_stages(session: Session, locked: Locked) -> None:
 
 
 def processing_config(session: Session, locked: Locked) -> ProcessingConfig:
-    """The resolved processing config; raises `InputError` naming a wrong value's path."""
-    recording = locked.recording
-    defaults = session.scalars(
-        select(BaseConfig)
-        .where(
-            BaseConfig.is_active.is_(True),
-            BaseConfig.config_type.in_(list(BLOCKS)),
-            or_(BaseConfig.user_id.is_(None), BaseConfig.user_id == recording.user_id),
-        )
-        .order_by(BaseConfig.user_id.is_not(None), BaseConfig.id)
-    ).all()
-    layers: list[Mapping[str, Any] | None] = [
-        {BLOCKS[row.config_type or ""]: row.config_data} for row in defaults
-    ]
-    own = session.scalars(select(UserConfig).where(UserConfig.user_id == recording.user_id)).first()
-    if own is not None:
-        layers.append({"video": own.processing_config, "transcription": own.transcription_config})
-    if recording.template_id is not None:
-        template = session.get(RecordingTemplate, recording.template_id, options=[lazyload("*")])
-        layers.append(template.processing_config if template is not None else None)
-    preferences = recording.processing_preferences or {}
-    layers.append({key: preferences.get(key) for key in BLOCKS.values()})
-    return resolve_processing(layers)
+    """The resolved processing config; raises `InputError` naming a wrong value's row and path."""
+    return load_processing(session, locked.recording.id).processing().value
 
 
 def plan_input(session: Session, locked: Locked) -> PlanInput:

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session, lazyload
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.users import User
-from leap_pipeline.domain.config import ProcessingConfig
 from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.planner import Asset, Plan
+from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.states import Phase, Platform, RunState
 from leap_pipeline.errors import DataError, TransientError, UserActionError
 from leap_pipeline.services.failing import fail_begun, fail_next, release_begun

@@ -107,6 +107,11 @@ def dotted(path: Path, root: str = "") -> str:
     return text
 
 
+def _under(root: str, path: str) -> str:
+    joint = "." if root and path and not path.startswith("[") else ""
+    return f"{root}{joint}{path}"
+
+
 def first_error(error: ValidationError, model: type[BaseModel] | None = None) -> tuple[str, str]:
     """The path of the first wrong value and what is wrong; never the value itself.
 
@@ -126,8 +131,7 @@ def parse(model: type[ShapeT], value: object, root: str) -> ShapeT:
         return model.model_validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
         found = [_problem(each, model) for each in error.errors(include_url=False)]
-        rooted = [(f"{root}{'' if p.startswith('[') or not p else '.'}{p}", m) for p, m in found]
-        raise shape_error(rooted, root) from error
+        raise shape_error([(_under(root, path), what) for path, what in found], root) from error
 
 
 def refuse_unstorable(value: object, root: str) -> None:
@@ -174,10 +178,10 @@ _WORDS = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number without quotes",
     "finite_number": "must be a finite number",
-    "greater_than": "must be greater than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be {le} or less",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be {le:g} or less",
     "literal_error": "must be one of {expected}",
     "enum": "must be one of {expected}",
     "tuple_type": "must be a list in square brackets",

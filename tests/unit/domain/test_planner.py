@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from leap_pipeline.domain.config import ProcessingConfig, TranscriptionConfig, VideoConfig
 from leap_pipeline.domain.planner import (
     DONE,
     NEEDS,
@@ -22,6 +21,11 @@ from leap_pipeline.domain.planner import (
     plan_prepare,
     plan_publish,
     stage_of,
+)
+from leap_pipeline.domain.shapes.processing import (
+    ProcessingConfig,
+    TranscriptionConfig,
+    VideoConfig,
 )
 from leap_pipeline.domain.states import (
     DownloadStatus,
