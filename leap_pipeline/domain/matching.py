@@ -1,104 +1,85 @@
-"""Which template a recording belongs to. User patterns run on RE2: linear time, always."""
+"""`recording_templates.matching_rules`: what may be saved.
+
+A rule hits a recording's display name:
+
+- `exact_matches`: a text equals the name, case and all.
+- `keywords`: a text is part of it.
+- `patterns`: a regular expression of RE2 is found in it.
+- `exclude_keywords`, `exclude_patterns`: as before, and a hit keeps the recording out.
+
+Keywords and patterns do not regard case, unless `case_sensitive`. Both sides are composed (NFC).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+import unicodedata
+from enum import StrEnum
+from typing import Annotated, Literal
 
-import re2
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from leap_pipeline.domain.patterns import PROGRAM_LIMIT, compile_pattern
+from leap_pipeline.domain.shapes.base import Shape
+
+NAME_LIMIT = 500  # of `recordings.display_name`: a longer text is in none
+RULE_LIMIT = 200  # of one kind
+TEMPLATE_PROGRAM_LIMIT = 3 * PROGRAM_LIMIT
 
 
-class MatchingRules(BaseModel):
-    """`recording_templates.matching_rules`."""
+class Kind(StrEnum):
+    """The lists of rules, in the order in which they are tried."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    EXACT_MATCHES = "exact_matches"
+    KEYWORDS = "keywords"
+    PATTERNS = "patterns"
+    EXCLUDE_KEYWORDS = "exclude_keywords"
+    EXCLUDE_PATTERNS = "exclude_patterns"
 
-    exact_matches: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
-    exclude_keywords: tuple[str, ...] = ()
-    exclude_patterns: tuple[str, ...] = ()
-    source_ids: tuple[int, ...] = ()
+
+TAKING = (Kind.EXACT_MATCHES, Kind.KEYWORDS, Kind.PATTERNS)
+EXCLUDING = (Kind.EXCLUDE_KEYWORDS, Kind.EXCLUDE_PATTERNS)
+
+
+def composed(text: str) -> str:
+    """A text as it is compared: й is one character, however it was typed."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        msg = "is blank; write a text or remove it"
+        raise ValueError(msg)
+    return composed(text)
+
+
+def _pattern(text: str) -> str:
+    compile_pattern(_text(text))
+    return composed(text)
+
+
+Text = Annotated[str, StringConstraints(max_length=NAME_LIMIT), AfterValidator(_text)]
+PatternText = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_pattern)]
+Texts = Annotated[tuple[Text, ...], Field(max_length=RULE_LIMIT)]
+PatternTexts = Annotated[tuple[PatternText, ...], Field(max_length=RULE_LIMIT)]
+SourceId = Annotated[int, Field(gt=0, lt=2**31)]
+
+
+class MatchingRules(Shape):
+    """Rules of a template; `shapes.base.parse` makes them of a document, or tells what is wrong."""
+
+    exact_matches: Texts = ()
+    keywords: Texts = ()
+    patterns: PatternTexts = ()
+    exclude_keywords: Texts = ()
+    exclude_patterns: PatternTexts = ()
+    source_ids: Annotated[tuple[SourceId, ...], Field(max_length=1000)] = ()
     match_mode: Literal["any", "all"] = "any"
     case_sensitive: bool = False
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """A template as matching sees it."""
-
-    id: int
-    created_at: datetime
-    rules: Mapping[str, Any] | None
-
-
-def _found(pattern: str, name: str, *, case_sensitive: bool) -> bool:
-    options = re2.Options()
-    options.case_sensitive = case_sensitive
-    options.log_errors = False  # RE2 would write a bad pattern to stderr
-    try:
-        return re2.compile(pattern, options).search(name) is not None
-    except re2.error:
-        return False  # refused when a template is saved; a row written by other hands never matches
-
-
-def matches(rules: MatchingRules, display_name: str, source_id: int | None) -> bool:
-    """Whether a recording of that name and source falls under the rules."""
-    if rules.source_ids and source_id not in rules.source_ids:
-        return False
-    present = _without_blanks(rules)
-    name = display_name if rules.case_sensitive else display_name.casefold()
-
-    def contained(words: tuple[str, ...]) -> bool:
-        folded = words if rules.case_sensitive else tuple(word.casefold() for word in words)
-        return any(word in name for word in folded)
-
-    def searched(patterns: tuple[str, ...]) -> bool:
-        return any(
-            _found(each, display_name, case_sensitive=rules.case_sensitive) for each in patterns
-        )
-
-    if contained(present.exclude_keywords) or searched(present.exclude_patterns):
-        return False
-    kinds = [
-        verdict
-        for said, verdict in (
-            (present.exact_matches, display_name in present.exact_matches),
-            (present.keywords, contained(present.keywords)),
-            (present.patterns, searched(present.patterns)),
-        )
-        if said
-    ]
-    return bool(kinds) and (all(kinds) if rules.match_mode == "all" else any(kinds))
-
-
-def first_match(
-    candidates: Iterable[Candidate], display_name: str, source_id: int | None
-) -> Candidate | None:
-    """The oldest template that matches (`created_at`, then `id`)."""
-    for candidate in sorted(candidates, key=lambda each: (each.created_at, each.id)):
-        rules = _readable(candidate.rules)
-        if rules is not None and matches(rules, display_name, source_id):
-            return candidate
-    return None
-
-
-def _readable(stored: Mapping[str, Any] | None) -> MatchingRules | None:
-    """Stored rules; None where they cannot be read, so that one template spoils no other."""
-    try:
-        return MatchingRules.model_validate(stored)
-    except ValidationError:
-        return None
-
-
-def _without_blanks(rules: MatchingRules) -> MatchingRules:
-    """The rules without empty texts: an empty keyword is found in every name."""
-    lists = ("exact_matches", "keywords", "patterns", "exclude_keywords", "exclude_patterns")
-    return rules.model_copy(
-        update={
-            name: tuple(each for each in getattr(rules, name) if each.strip()) for name in lists
-        }
-    )
+    @model_validator(mode="after")
+    def _bounded(self) -> MatchingRules:
+        patterns = (*self.patterns, *self.exclude_patterns)
+        if sum(compile_pattern(each).size for each in patterns) > TEMPLATE_PROGRAM_LIMIT:
+            msg = "has patterns that are too large together; use fewer, or repeat less in them"
+            raise ValueError(msg)
+        return self

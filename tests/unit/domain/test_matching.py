@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import re2
 
-from leap_pipeline.domain.matching import Candidate, MatchingRules, first_match, matches
+from leap_pipeline.domain import patterns
+from leap_pipeline.domain.match_explanation import Outcome, explain
+from leap_pipeline.domain.matcher import Candidate, Matcher
 
 NAME = "Machine Learning, Lecture 7"
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def candidate(number: int, days: int, rules: object, **columns: Any) -> Candidate:
+    return Candidate(number, BORN + timedelta(days=days), rules, f"Template {number}", **columns)
+
+
+def winner(candidates: list[Candidate], name: str = NAME, source: int | None = None) -> int | None:
+    """The first match, which the explanation must give as well."""
+    found = Matcher(candidates).first(name, source)
+    told = explain(candidates, name, source).winner
+    assert (found and found.id) == (told and told.template_id)
+    return found.id if found else None
+
+
 def fits(name: str = NAME, source: int | None = None, **rules: Any) -> bool:
-    return matches(MatchingRules.model_validate(rules), name, source)
+    return winner([candidate(1, 0, rules)], name, source) is not None
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,49 @@ def test_source_ids_are_a_filter_and_empty_means_any() -> None:
 def test_case_is_folded_in_every_script(folded: str) -> None:
     assert fits("Прикладная статистика", keywords=[folded])
     assert fits("Прикладная статистика", patterns=[f"^{folded}"])
+    assert fits("ПРИКЛАДНАЯ СТАТИСТИКА", patterns=[f"^{folded} [а-я]+$"])
+    assert not fits("Прикладная", keywords=[folded], patterns=[folded], case_sensitive=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "same"),
+    [
+        ("ОДИССЕЙ", "одиссей", True),
+        ("Ёлка", "ёЛКА", True),
+        ("Ёлка", "елка", False),
+        ("ΟΔΟΣ", "οδος", True),
+        ("οδός", "ΟΔΌΣ", True),
+        ("Straße", "STRAẞE", True),
+        ("Straße", "STRASSE", False),
+        ("\N{KELVIN SIGN}", "k", True),
+        ("\N{LATIN SMALL LIGATURE FI}n", "fin", False),
+        ("İstanbul", "istanbul", False),
+        ("Արարատ", "ԱՐԱՐԱՏ", True),
+    ],
+)
+def test_keywords_and_patterns_fold_alike_and_by_single_characters(
+    name: str, word: str, same: bool
+) -> None:
+    assert fits(name, keywords=[word]) is same
+    assert fits(name, patterns=[word]) is same
+    assert fits(name, exclude_keywords=[word], keywords=[name]) is not same
+    assert fits(name, exclude_patterns=[word], keywords=[name]) is not same
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("shown", ["NFC", "NFD"])
+def test_decomposed_letters_are_the_same_letters(stored: Any, shown: Any) -> None:
+    rule, name = (unicodedata.normalize(form, "Линейный ёж") for form in (stored, shown))
+    for kind in ("exact_matches", "keywords", "patterns"):
+        assert winner([candidate(1, 0, {kind: [rule]})], name)
+    assert fits(name, patterns=["^Линейны. ..$"])
+
+
+@pytest.mark.parametrize("name", ["a\ud800b", "a\x00b", "a\nb", "\U0001f600" * 500, "й" * 500])
+def test_strange_names_are_searched_like_others(name: str) -> None:
+    assert fits(name, patterns=["^a(?s:.)b$", "^(\U0001f600|й)+$"])
+    assert fits(name, exact_matches=[name])
+    assert not fits(name, keywords=["c"])
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(.*a){20}$", "([a-z]+)*!"])
@@ -107,30 +166,111 @@ def test_a_catastrophic_pattern_takes_linear_time(pattern: str) -> None:
     assert seconds(100_000) < 5.0
 
 
-@pytest.mark.parametrize("pattern", ["(", "[a", "(?=look)", r"(a)\1", "a{5000}"])
+@pytest.mark.parametrize("pattern", ["(", "[a", "(?=look)", r"(a)\1", "a{5000}", r"\pL{50}"])
 def test_a_pattern_that_the_engine_cannot_take_matches_nothing_and_hurts_no_other(
     pattern: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert not fits("(a)(look)", patterns=[pattern])
+    assert not fits("(a)(look)aa", patterns=[pattern])
     assert fits(patterns=[pattern, "Lecture"])
+    assert not fits(patterns=[pattern], keywords=["Lecture"], match_mode="all")
     assert capfd.readouterr().err == ""
 
 
-def candidate(number: int, days: int, rules: object) -> Candidate:
-    return Candidate(number, BORN + timedelta(days=days), rules)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("word", "name", "verdict"),
+    [
+        ("C++", "C++ for all", True),
+        ("C++", "CCC", False),
+        (".*", "anything", False),
+        ("(", "an (aside)", True),
+        ("\\", "C:\\", True),
+        (" ML ", "the ML course", True),
+        (" ML ", "HTML course", False),
+    ],
+)
+def test_a_keyword_is_taken_as_it_stands(word: str, name: str, verdict: bool) -> None:
+    assert fits(name, keywords=[word]) is verdict
 
 
-def test_the_oldest_template_that_matches_wins() -> None:
+def test_the_oldest_live_template_that_matches_wins() -> None:
     hit, miss = {"keywords": ["learning"]}, {"keywords": ["biology"]}
-    assert first_match([], NAME, None) is None
-    assert first_match([candidate(1, 0, miss)], NAME, None) is None
+    assert winner([]) is None
+    assert winner([candidate(1, 0, miss)]) is None
     several = [candidate(9, 2, hit), candidate(8, 1, hit), candidate(7, 1, hit)]
-    found = first_match([*several, candidate(1, 0, miss)], NAME, None)
-    assert found is not None
-    assert found.id == 7
+    not_tried = [
+        candidate(1, 0, miss),
+        candidate(2, 0, hit, is_active=False),
+        candidate(3, 0, hit, is_draft=True),
+        candidate(4, 0, {**hit, "source_ids": [5]}),
+        candidate(5, 0, {**hit, "exclude_keywords": ["7"]}),
+    ]
+    assert winner([*several, *not_tried]) == 7
+    assert winner([*several, *not_tried], source=5) == 4
 
 
-@pytest.mark.parametrize("spoiled", [None, {}, [], {"keyword": ["x"]}, {"keywords": 3}])
+@pytest.mark.parametrize(
+    "spoiled", [None, {}, [], 3, "x", {"keyword": ["x"]}, {"keywords": 3}, {"patterns": None}]
+)
 def test_rules_that_cannot_be_read_spoil_no_other_template(spoiled: object) -> None:
-    good = candidate(2, 1, {"keywords": ["learning"]})
-    assert first_match([candidate(1, 0, spoiled), good], NAME, None) == good
+    assert winner([candidate(1, 0, spoiled), candidate(2, 1, {"keywords": ["learning"]})]) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "path"),
+    [
+        ({"keywords": [123, None, "learning"]}, "keywords[0]"),
+        ({"patterns": ["(unclosed", "Learning"]}, "patterns[0]"),
+        ({"keywords": ["learning"], "colour": 1}, "colour"),
+        ({"exact_matches": "Machine", "keywords": ["learning"]}, "exact_matches"),
+        ({"keywords": ["learning"], "source_ids": ["4", 5]}, "source_ids[0]"),
+    ],
+)
+def test_what_can_be_read_of_an_old_row_counts_and_the_rest_is_told(
+    old: dict[str, Any], path: str
+) -> None:
+    (verdict,) = explain([candidate(1, 0, old)], NAME, 5).verdicts
+    assert verdict.outcome is Outcome.WINS
+    assert verdict.problems[0].startswith(f"`matching_rules.{path}` ")
+    assert winner([candidate(1, 0, old)], source=5) == 1
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        {"exclude_keywords": [7]},
+        {"exclude_patterns": ["(draft"]},
+        {"exclude_patterns": "draft"},
+        {"source_ids": ["5"]},
+        {"source_ids": 5},
+        {"source_ids": [True]},
+        {"match_mode": "most"},
+        {"match_mode": True},
+        {"case_sensitive": "yes"},
+        {"case_sensitive": 1},
+    ],
+)
+def test_a_template_whose_limits_cannot_be_read_takes_nothing(narrowing: dict[str, Any]) -> None:
+    old = {"keywords": ["learning"], **narrowing}
+    (verdict,) = explain([candidate(1, 0, old)], NAME, 5).verdicts
+    assert verdict.outcome in (Outcome.UNREADABLE, Outcome.OTHER_SOURCE)
+    assert verdict.problems
+    assert winner([candidate(1, 0, old)], source=5) is None
+
+
+def test_a_set_without_memory_gives_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [candidate(1, 0, {"patterns": [".{200}x"]}), candidate(2, 1, {"keywords": ["LEARN"]})]
+    monkeypatch.setattr(patterns, "SET_MEMORY", 4000)
+    assert Matcher(several)._patterns._set is None
+    assert winner(several) == 2
+    assert winner(several, "biology") is None
+
+
+def test_a_set_that_runs_out_of_memory_at_work_is_asked_rule_by_rule() -> None:
+    matcher = Matcher([candidate(1, 0, {"keywords": ["LEARN"]})])
+    exhausted = re2.Set.SearchSet()
+    exhausted.Add("x^")
+    exhausted.Compile()
+    matcher._patterns._set = exhausted  # as one does that is out of memory, it answers: no hit
+    found = matcher.first(NAME, None)
+    assert found is not None
+    assert found.id == 1

@@ -1,0 +1,176 @@
+"""Users' own patterns on RE2: in time linear to the text, and refused in words that help.
+
+The syntax is RE2's. Without regard to case means Unicode's simple folding, in every script
+(Л = л, ς = σ, ß = ẞ but not ss). `\\d`, `\\w`, `\\s` and `\\b` know ASCII alone; `\\pL` is a letter
+and `\\pN` a digit of any script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+# Instructions of RE2's program; a letter of any script (`\pL`) takes 1,200 of them.
+PROGRAM_LIMIT = 20_000
+PATTERN_MEMORY, SET_MEMORY = 1 << 20, 32 << 20
+
+_TOO_LARGE = f"is too large (more than {PROGRAM_LIMIT:,} steps); repeat less in it"
+_HALF_LETTER = "cannot be searched: “\\C” is a byte, which may be half a letter; write . instead"
+_LINEAR = "is not possible on an engine that promises linear time"
+# A backslash and what it escapes, quoted text, a class in brackets, or one character.
+_TOKEN = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|.", re.DOTALL)
+_BACKREFERENCE = re.compile(r"\\[1-9]|\\[gk]|\(\?P[=>]|\(\?\(")
+_LOOK_AROUND = ("(?=", "(?!", "(?<=", "(?<!")
+_REASONS = {
+    "missing )": "“(” is not closed",
+    "unexpected )": "“)” closes nothing",
+    "missing ]": "“[” is not closed",
+    "invalid character class range": "“{}” is no class of characters",
+    "invalid repetition size": "“{}” must go from low to high, nested ones to 1000 in all",
+    "bad repetition operator": "“{}” is no way to repeat here",
+    "no argument for repetition operator": "“{}” has nothing before it to repeat",
+    "invalid escape sequence": "“{}” is unknown to RE2, the engine; write \\\\ for a backslash",
+    "invalid named capture group": "“{}” is no name of a group",
+}
+
+
+class PatternError(ValueError):
+    """A pattern that the engine cannot take; the message fits behind the name of its place."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A compiled pattern; `size` is its program's, in instructions."""
+
+    expression: str
+    compiled: Any = field(compare=False)
+    size: int = field(compare=False)
+
+    def search(self, text: str) -> tuple[int, int] | None:
+        """Where it first hits, in characters."""
+        found = self.compiled.search(_bytes(text).decode())
+        return None if found is None else found.span()
+
+
+def compile_pattern(pattern: str, *, case_sensitive: bool = False) -> Pattern:
+    """Raises `PatternError` with the place and the reason."""
+    try:
+        _compile(pattern)
+        made = _compile(pattern if case_sensitive else f"(?i){pattern}")
+    except re2.error as error:
+        raise PatternError(_reason(pattern, error.args[0].decode("utf-8", "replace"))) from error
+    if made.size > PROGRAM_LIMIT:
+        raise PatternError(_TOO_LARGE)
+    if any(token.group() == r"\C" for token in _TOKEN.finditer(pattern)):
+        raise PatternError(_HALF_LETTER)
+    return made
+
+
+def literal(text: str, *, case_sensitive: bool = False) -> Pattern:
+    """The pattern that finds a text as it stands."""
+    quoted: str = re2.escape(text)
+    return _compile(quoted if case_sensitive else f"(?i){quoted}")
+
+
+class PatternSet:
+    """Many patterns, searched in one pass over a text."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._set = _make_set(self._patterns)
+
+    def hits(self, text: str) -> list[int]:
+        """The positions of the patterns that hit, in no order."""
+        if self._set is not None:
+            found: list[int] | None = self._set.Match(_bytes(text))
+            if found is not None:
+                found.remove(len(self._patterns))
+                return found
+        return [at for at, each in enumerate(self._patterns) if each.search(text) is not None]
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; a lone surrogate, which has none, is a question mark."""
+    return text.encode("utf-8", "replace")
+
+
+def _make_set(patterns: Sequence[Pattern]) -> Any | None:
+    """RE2's set; None where its automaton does not fit into the memory it may have."""
+    made = re2.Set.SearchSet(_options(SET_MEMORY))
+    for each in patterns:
+        made.Add(each.expression)
+    # A set that runs out of memory at work answers as if nothing hit. The empty pattern hits every
+    # text, so that its absence tells.
+    made.Add("")
+    try:
+        made.Compile()
+    except re2.error:
+        return None
+    return made
+
+
+@lru_cache(maxsize=512)
+def _compile(expression: str) -> Pattern:
+    compiled = re2.compile(expression, _options(PATTERN_MEMORY))
+    return Pattern(expression, compiled, compiled.programsize)
+
+
+def _options(memory: int) -> Any:
+    options = re2.Options()
+    options.max_mem = memory
+    options.log_errors = False  # RE2 would write a bad pattern to stderr
+    options.never_capture = True
+    return options
+
+
+def _reason(pattern: str, said: str) -> str:
+    """RE2's complaint (`kind: fragment`) in words, with its place in the pattern."""
+    kind, _, fragment = said.partition(": ")
+    if kind.startswith("pattern too large"):
+        return _TOO_LARGE
+    if kind.startswith("trailing"):
+        return "cannot be searched: a single “\\” at its end escapes nothing"
+    place = _place(pattern, kind, fragment)
+    what = _not_linear(pattern, place) or _REASONS.get(
+        kind, "“{}” is unknown to RE2, the engine"
+    ).format(fragment)
+    return f"cannot be searched: at character {place + 1}, {what}"
+
+
+def _not_linear(pattern: str, place: int) -> str | None:
+    if pattern.startswith(_LOOK_AROUND, place):
+        return (
+            f"look-around (“(?=”, “(?!”, “(?<=”, “(?<!”) {_LINEAR}: "
+            "what must not be there goes into exclude_patterns"
+        )
+    if _BACKREFERENCE.match(pattern, place):
+        return f"a reference back to a group {_LINEAR}: write out what it would repeat"
+    return None
+
+
+def _place(pattern: str, kind: str, fragment: str) -> int:
+    """Where the complaint begins; RE2 names the fragment alone, or the whole pattern."""
+    if kind in ("missing )", "unexpected )"):
+        return _unbalanced(pattern)
+    starts = [token.start() for token in _TOKEN.finditer(pattern)]
+    if fragment == "(?P":  # also how a named group begins that is right
+        return next((at for at in starts if _BACKREFERENCE.match(pattern, at)), 0)
+    fits = (at for at in starts if pattern.startswith(fragment, at))
+    return next(fits, max(pattern.find(fragment), 0))
+
+
+def _unbalanced(pattern: str) -> int:
+    opened: list[int] = []
+    for token in _TOKEN.finditer(pattern):
+        if token.group() == "(":
+            opened.append(token.start())
+        elif token.group() == ")":
+            if not opened:
+                return token.start()
+            opened.pop()
+    return opened[-1] if opened else 0
