@@ -7,6 +7,8 @@
     │   ├── InputError          a file or an argument that cannot be used
     │   │   └── NotFound        what was named is not there, or belongs to another tenant
     │   ├── StaleChange         somebody else changed it meanwhile
+    │   ├── LoginRefused        no such user and password, or the account is switched off
+    │   ├── SessionEnded        whoever was logged in must log in again
     │   ├── AlreadyRunning      the recording is being worked on by somebody else
     │   ├── QuotaExceeded       a plan's limit; the message says which, how much and until when
     │   └── Undecryptable       a stored secret opens with none of the keys
@@ -68,6 +70,14 @@ class AlreadyRunning(UserActionError):
 
 class Undecryptable(UserActionError):
     """A stored secret opens with none of the keys, or holds no document."""
+
+
+class LoginRefused(UserActionError):
+    """No such user and password, or an account that is switched off."""
+
+
+class SessionEnded(UserActionError):
+    """Whoever was logged in must log in again."""
 
 
 class DataError(LeapError):

@@ -69,6 +69,14 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         default=3, ge=1, description="Dead workers a piece of work may cost before it is FAILED."
     )
+    session_days: int = Field(
+        default=30, ge=1, description="Days without a page loaded after which a login ends."
+    )
+    session_grace_seconds: float = Field(
+        default=30,
+        ge=0,
+        description="So long a rotated session token still works, for two tabs at once.",
+    )
 
     @property
     def storage(self) -> Path:
