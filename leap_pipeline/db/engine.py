@@ -21,6 +21,8 @@ from leap_pipeline.errors import DataError, TransientError
 
 APPLICATION_ROLE = "leap_app"
 SYSTEM_ROLE = "leap_system"
+# Under this key a session says whose it is: a user's id, or "" for the system's.
+SCOPE = "leap.user_id"
 # SET LOCAL ROLE, SET LOCAL leap.user_id and SET LOCAL TimeZone in one round trip.
 TAKE_ROLE = text(
     "SELECT set_config('role', :role, true), set_config('leap.user_id', :user_id, true), "
@@ -90,6 +92,7 @@ class Database:
         url = self.urls.application
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                session.info[SCOPE] = user_id
                 self._take(session, role, user_id)
                 yield session
         except DBAPIError as error:

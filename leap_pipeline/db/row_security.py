@@ -60,8 +60,10 @@ TABLES: Mapping[str, Access] = {
     "one_time_links": SYSTEM_ONLY,
     "user_credentials": OWN,
     "user_configs": OWN,
-    "base_configs": Access(f"user_id IS NULL OR {OWN_ROW}", OWN_ROW, OWN_ROW, OWN_ROW),
-    "subscription_plans": Access(select="true"),
+    "base_configs": Access(
+        f"{OWN_ROW} OR user_id IS NULL AND {TENANT} IS NOT NULL", OWN_ROW, OWN_ROW, OWN_ROW
+    ),
+    "subscription_plans": Access(select=f"{TENANT} IS NOT NULL"),
     "user_subscriptions": OWN_READ,
     "quota_usage": Access(OWN_ROW, OWN_ROW, OWN_ROW),
     "quota_change_history": OWN_READ,

@@ -11,6 +11,8 @@ Revises: 012
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from alembic import op
 
 from leap_pipeline.db.row_security import (
@@ -36,8 +38,10 @@ ACCESS = {
         update=f"id = {TENANT}",
         columns=("full_name", "timezone", "updated_at"),
     ),
-    "base_configs": Access(f"user_id IS NULL OR {OWN_ROW}", OWN_ROW, OWN_ROW, OWN_ROW),
-    "subscription_plans": Access(select="true"),
+    "base_configs": Access(
+        f"{OWN_ROW} OR user_id IS NULL AND {TENANT} IS NOT NULL", OWN_ROW, OWN_ROW, OWN_ROW
+    ),
+    "subscription_plans": Access(select=f"{TENANT} IS NOT NULL"),
     "quota_usage": Access(OWN_ROW, OWN_ROW, OWN_ROW),
     "audit_log": Access(insert=f"owner_id = {TENANT}"),
     **dict.fromkeys(
@@ -129,6 +133,36 @@ BEGIN
 END $$
 """
 
+# Lists are paged by the time of birth, and no comparison finds a NULL.
+BORN_TABLES = (
+    "refresh_tokens",
+    "user_credentials",
+    "user_configs",
+    "base_configs",
+    "subscription_plans",
+    "user_subscriptions",
+    "quota_change_history",
+    "recordings",
+    "source_metadata",
+    "output_targets",
+    "processing_stages",
+    "recording_templates",
+    "input_sources",
+    "output_presets",
+    "automation_jobs",
+)
+BORN = """
+CREATE FUNCTION leap_born() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.created_at := now();
+    RETURN NEW;
+END $$
+"""
+BORN_TRIGGER = """
+CREATE TRIGGER leap_born BEFORE INSERT OR UPDATE ON {table}
+    FOR EACH ROW WHEN (NEW.created_at IS NULL) EXECUTE FUNCTION leap_born()
+"""
+
 COUNTS = (
     """
     CREATE TABLE recording_counts (
@@ -218,30 +252,46 @@ WHERE recordings.id = {part}.recording_id AND {part}.user_id IS DISTINCT FROM re
 def upgrade() -> None:
     for part in ("source_metadata", "processing_stages", "output_targets"):
         op.execute(OWNERS.format(part=part))
-    for statement in COUNTS:
+    for table in BORN_TABLES:
+        op.execute(f"UPDATE {table} SET created_at = now() WHERE created_at IS NULL")
+    for statement in (*COUNTS, *_policies(), *_references(), *_times(), *_counting()):
         op.execute(statement)
+    op.execute(APPEND_ONLY)
+    op.execute(APPEND_ONLY_TRIGGER)
+
+
+def _policies() -> Iterator[str]:
     for table, access in ACCESS.items():
-        for statement in protect(table, access, append_only=table == "audit_log"):
-            op.execute(statement)
-    op.execute(FUTURE_TABLES.format(verb="REVOKE", role="FROM leap_app"))
+        yield from protect(table, access, append_only=table == "audit_log")
+    yield FUTURE_TABLES.format(verb="REVOKE", role="FROM leap_app")
+
+
+def _references() -> Iterator[str]:
     for table, columns in REFERENCES.items():
-        for statement in keep_references(table, columns, ID_LISTS.get(table)):
-            op.execute(statement)
+        yield from keep_references(table, columns, ID_LISTS.get(table))
+
+
+def _times() -> Iterator[str]:
     for column, tables in TIMES.items():
-        op.execute(TOUCH.format(column=column))
+        yield TOUCH.format(column=column)
         for table in tables:
-            op.execute(
+            yield (
                 f"CREATE TRIGGER leap_touch BEFORE UPDATE ON {table}"
                 f" FOR EACH ROW EXECUTE FUNCTION leap_touch_{column}()"
             )
-    op.execute(COUNT_MANY.format(event="inserted", sign=""))
-    op.execute(COUNT_MANY.format(event="deleted", sign="-"))
-    op.execute(COUNT_CHANGE)
+    yield BORN
+    for table in BORN_TABLES:
+        yield BORN_TRIGGER.format(table=table)
+
+
+def _counting() -> Iterator[str]:
+    yield COUNT_MANY.format(event="inserted", sign="")
+    yield COUNT_MANY.format(event="deleted", sign="-")
+    yield COUNT_CHANGE
     for function in COUNT_FUNCTIONS:
-        op.execute(fixed_path(f"{function}()"))
-        op.execute(f"REVOKE ALL ON FUNCTION {function}() FROM PUBLIC")
-    for statement in (*COUNT_TRIGGERS, APPEND_ONLY, APPEND_ONLY_TRIGGER):
-        op.execute(statement)
+        yield fixed_path(f"{function}()")
+        yield f"REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"
+    yield from COUNT_TRIGGERS
 
 
 def downgrade() -> None:
@@ -250,6 +300,9 @@ def downgrade() -> None:
     for function in COUNT_FUNCTIONS:
         op.execute(f"DROP TRIGGER {function} ON recordings")
         op.execute(f"DROP FUNCTION {function}()")
+    for table in BORN_TABLES:
+        op.execute(f"DROP TRIGGER leap_born ON {table}")
+    op.execute("DROP FUNCTION leap_born()")
     for column, tables in TIMES.items():
         for table in tables:
             op.execute(f"DROP TRIGGER leap_touch ON {table}")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leap_pipeline.db.base import Base, CreatedAt, SerialId, TrueByDefault, UpdatedAt
 from leap_pipeline.db.models.templates import RecordingTemplate
@@ -49,3 +49,5 @@ class AutomationJob(Base):
     last_run_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt | None]
     updated_at: Mapped[UpdatedAt | None]
+
+    template: Mapped[RecordingTemplate | None] = relationship(lazy="raise", viewonly=True)

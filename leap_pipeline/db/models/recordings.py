@@ -100,6 +100,9 @@ class Recording(Base):
     targets: Mapped[list[OutputTarget]] = relationship(
         lazy="selectin", cascade=_OWNED, passive_deletes=True, order_by="OutputTarget.id"
     )
+    # Read where they are asked for with the row, never one by one.
+    template: Mapped[RecordingTemplate | None] = relationship(lazy="raise", viewonly=True)
+    input_source: Mapped[InputSource | None] = relationship(lazy="raise", viewonly=True)
 
 
 class RecordingCount(Base):
@@ -175,6 +178,8 @@ class OutputTarget(Base):
     retry_count: Mapped[ZeroByDefault | None]
     created_at: Mapped[CreatedAt | None]
     updated_at: Mapped[UpdatedAt | None]
+
+    preset: Mapped[OutputPreset | None] = relationship(lazy="raise", viewonly=True)
 
 
 class ProcessingStage(Base):

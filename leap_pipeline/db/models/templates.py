@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leap_pipeline.db.base import (
     Base,
@@ -74,6 +74,8 @@ class InputSource(Base):
     created_at: Mapped[CreatedAt | None]
     updated_at: Mapped[UpdatedAt | None]
 
+    credential: Mapped[UserCredential | None] = relationship(lazy="raise", viewonly=True)
+
 
 class OutputPreset(Base):
     """How and with which account a platform is published to."""
@@ -96,3 +98,5 @@ class OutputPreset(Base):
     is_active: Mapped[TrueByDefault | None]
     created_at: Mapped[CreatedAt | None]
     updated_at: Mapped[UpdatedAt | None]
+
+    credential: Mapped[UserCredential] = relationship(lazy="raise", viewonly=True)
