@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, lazyload
 from leap_pipeline.db.models.runs import RecordingHold
 from leap_pipeline.domain.holds import Hold, HoldKind
 from leap_pipeline.domain.states import HoldState, Platform
-from leap_pipeline.errors import InputError
+from leap_pipeline.errors import InputError, NotFound
 from leap_pipeline.services.audit import Actor, record
 from leap_pipeline.services.moves import NAME_LIMIT, move_hold, storable
 from leap_pipeline.services.projection import lock_recording, lock_row
@@ -72,7 +72,7 @@ def hold(
 def release(session: Session, hold_id: int, actor: Actor) -> None:
     """Release a hold; what it stopped goes on with the next run.
 
-    Raises `InputError` where the scope has no such hold, `IllegalMove` where it is released.
+    Raises `NotFound` where the scope has no such hold, `IllegalMove` where it is released.
     """
     found = session.execute(
         select(RecordingHold.recording_id, RecordingHold.user_id, RecordingHold.kind).where(
@@ -81,7 +81,7 @@ def release(session: Session, hold_id: int, actor: Actor) -> None:
     ).one_or_none()
     if found is None:
         msg = f"There is no hold {hold_id}: look at the recording for those it has."
-        raise InputError(msg)
+        raise NotFound(msg)
     recording_id, owner_id, kind = found
     lock_row(session, recording_id)
     move_hold(session, hold_id, HoldState.RELEASED, by=actor.name)

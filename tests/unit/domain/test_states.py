@@ -58,6 +58,7 @@ ALLOWED = {
         queued > cancelled, running > queued, running > waiting, running > done, running > failed,
         running > cancelled, waiting > queued, waiting > done, waiting > cancelled""",
     "hold": "live > released",
+    "deletion": "active > soft_deleted, soft_deleted > active, soft_deleted > hard_deleted",
     "subscription": """
         scheduled > active, scheduled > expired, active > expired, expired > active,
         expired > scheduled""",
