@@ -62,6 +62,9 @@ class Rights:
         return permission in self.permissions
 
 
+NEW_USER = Rights()
+
+
 def why_not(rights: Rights, permission: Permission) -> str | None:
     """The reason that the planner writes on a stage; None where it is permitted."""
     if rights.may(permission):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from leap_pipeline.domain.holds import Hold, held
+from leap_pipeline.domain.permissions import NEW_USER, Permission, Rights, why_not
 from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.states import (
     DownloadStatus,
@@ -58,21 +59,12 @@ DONE = "already done"
 
 
 @dataclass(frozen=True)
-class Permissions:
-    """What the recording's owner may do; names as the columns of `users`."""
-
-    can_process_video: bool = True
-    can_transcribe: bool = True
-    can_upload: bool = True
-
-
-@dataclass(frozen=True)
 class PlanInput:
     """Everything a plan depends on. The two artifact flags tell the halves of TRIM apart."""
 
     facts: RecordingFacts
     config: ProcessingConfig
-    permissions: Permissions = Permissions()
+    rights: Rights = NEW_USER
     deleted: bool = False
     holds: tuple[Hold, ...] = ()
     has_trimmed_video: bool = False
@@ -167,17 +159,17 @@ def unwanted_stages(given: PlanInput) -> dict[Stage, str]:
     speech = given.config.transcription
     if not given.config.video.remove_silence:
         unwanted[Stage.TRIM] = "removing silence is switched off (video.remove_silence)"
-    elif not given.permissions.can_process_video:
-        unwanted[Stage.TRIM] = "the owner may not process video (can_process_video is off)"
+    elif denied := why_not(given.rights, Permission.PROCESS_VIDEO):
+        unwanted[Stage.TRIM] = denied
     if not speech.enable_transcription:
         off = "transcription is switched off (transcription.enable_transcription)"
         unwanted[Stage.TRANSCRIBE] = off
-    elif not given.permissions.can_transcribe:
-        unwanted[Stage.TRANSCRIBE] = "the owner may not transcribe (can_transcribe is off)"
+    elif no_speech := why_not(given.rights, Permission.TRANSCRIBE):
+        unwanted[Stage.TRANSCRIBE] = no_speech
     if Stage.TRANSCRIBE in unwanted and not _completed(given, Stage.TRANSCRIBE):
         nothing = f"there is no transcript: {unwanted[Stage.TRANSCRIBE]}"
         unwanted[Stage.EXTRACT_TOPICS] = unwanted[Stage.GENERATE_SUBTITLES] = nothing
-    elif not given.permissions.can_transcribe:
+    elif not given.rights.may(Permission.TRANSCRIBE):
         # An older transcript is there, but the permission covers what is made of it too.
         denied = "the owner may not work on transcripts (can_transcribe is off)"
         unwanted[Stage.EXTRACT_TOPICS] = unwanted[Stage.GENERATE_SUBTITLES] = denied
@@ -233,9 +225,7 @@ def _no_upload(given: PlanInput, platform: Platform) -> str | None:
         return f"no {PLATFORM_NAMES[platform]} preset is configured for this recording"
     if target.status is TargetStatus.UPLOADED:
         return DONE
-    if not given.permissions.can_upload:
-        return "the owner may not publish (can_upload is off)"
-    return None
+    return why_not(given.rights, Permission.UPLOAD)
 
 
 def _status(given: PlanInput, stage: Stage) -> StageStatus:

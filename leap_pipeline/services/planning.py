@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session, lazyload
 from leap_pipeline.db.models.recordings import ProcessingStage
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.planner import (
-    Permissions,
     Plan,
     PlanInput,
     dependents,
@@ -22,6 +21,7 @@ from leap_pipeline.services.configuration import load_processing
 from leap_pipeline.services.holds import planned_holds
 from leap_pipeline.services.moves import move_stage
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
+from leap_pipeline.services.users import rights_of
 
 
 def ensure_stages(session: Session, locked: Locked) -> None:
@@ -54,11 +54,7 @@ def plan_input(session: Session, locked: Locked) -> PlanInput:
     return PlanInput(
         facts=locked.facts,
         config=processing_config(session, locked),
-        permissions=Permissions(
-            can_process_video=owner.can_process_video,
-            can_transcribe=owner.can_transcribe,
-            can_upload=owner.can_upload,
-        ),
+        rights=rights_of(owner),
         deleted=bool(recording.deleted),
         holds=planned_holds(session, recording.id),
         has_trimmed_video=recording.processed_video_path is not None,

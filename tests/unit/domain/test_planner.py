@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
+from leap_pipeline.domain.permissions import Permission, Rights
 from leap_pipeline.domain.planner import (
     DONE,
     NEEDS,
     PREPARE_ASSETS,
     Asset,
-    Permissions,
     Plan,
     PlanInput,
     dependents,
@@ -38,12 +39,17 @@ from leap_pipeline.domain.status import RecordingFacts, StageFact, TargetFact
 
 S, A = StageStatus, Asset
 TRIM, TRANSCRIBE, TOPICS, SUBTITLES = Stage
+PROCESS_VIDEO, SPEECH = Permission.PROCESS_VIDEO, Permission.TRANSCRIBE
 NO_SILENCE = "removing silence is switched off (video.remove_silence)"
 NO_SPEECH = "transcription is switched off (transcription.enable_transcription)"
 NO_TOPICS = "topics are switched off (transcription.enable_topics)"
 NO_SUBTITLES = "subtitles are switched off (transcription.enable_subtitles)"
 MAY_NOT_TRIM = "the owner may not process video (can_process_video is off)"
 MAY_NOT_TRANSCRIBE = "the owner may not transcribe (can_transcribe is off)"
+
+
+def denied(*answers: tuple[Permission, bool]) -> list[Permission]:
+    return [permission for permission, allowed in answers if not allowed]
 
 
 def config(
@@ -62,7 +68,7 @@ def given(
     *,
     download: DownloadStatus = DownloadStatus.COMPLETED,
     settings: ProcessingConfig | None = None,
-    permissions: Permissions | None = None,
+    missing: Iterable[Permission] = (),
     skip_reason: str | None = None,
     target: TargetStatus | None = None,
     deleted: bool = False,
@@ -78,7 +84,7 @@ def given(
             targets={Platform.YOUTUBE: TargetFact(target)} if target else {},
         ),
         config=settings or config(),
-        permissions=permissions or Permissions(),
+        rights=Rights(permissions=frozenset(Permission) - set(missing)),
         deleted=deleted,
         has_trimmed_video=video,
         has_audio=audio,
@@ -102,18 +108,17 @@ def test_what_is_switched_off_afterwards_stays_done() -> None:
     assert plan == Plan(left_out=dict.fromkeys(PREPARE_ASSETS, DONE))
 
 
-@pytest.mark.parametrize("permissions", [Permissions(), Permissions(can_process_video=False)])
+@pytest.mark.parametrize("may_trim", [True, False])
 @pytest.mark.parametrize("may_transcribe", [True, False])
 @pytest.mark.parametrize("switches", list(itertools.product([True, False], repeat=4)))
 def test_each_combination_of_switches_and_permissions(
-    switches: tuple[bool, bool, bool, bool], may_transcribe: bool, permissions: Permissions
+    switches: tuple[bool, bool, bool, bool], may_transcribe: bool, may_trim: bool
 ) -> None:
     trim, speech, topics, subtitles = switches
-    may_trim = permissions.can_process_video
     plan = plan_prepare(
         given(
             settings=config(trim=trim, speech=speech, topics=topics, subtitles=subtitles),
-            permissions=Permissions(can_process_video=may_trim, can_transcribe=may_transcribe),
+            missing=denied((PROCESS_VIDEO, may_trim), (SPEECH, may_transcribe)),
         )
     )
     reasons: dict[Stage, str] = {}
@@ -205,7 +210,7 @@ def test_an_old_transcript_serves_where_transcription_is_off_but_not_where_it_is
     stages = (S.COMPLETED, S.COMPLETED, S.PENDING, S.PENDING)
     off = plan_prepare(given(stages, settings=config(speech=False)))
     assert off.selection == (A.TOPICS, A.SUBTITLES)
-    forbidden = plan_prepare(given(stages, permissions=Permissions(can_transcribe=False)))
+    forbidden = plan_prepare(given(stages, missing=[SPEECH]))
     assert forbidden.selection == ()
     assert set(forbidden.skip) == {TOPICS, SUBTITLES}
     assert all("can_transcribe is off" in reason for reason in forbidden.skip.values())
@@ -255,7 +260,7 @@ def test_publishing_without_a_target_says_that_no_preset_is_configured() -> None
     ],
 )
 def test_publishing_a_target(target: TargetStatus, permitted: bool, reason: str | None) -> None:
-    facts = given(target=target, permissions=Permissions(can_upload=permitted))
+    facts = given(target=target, missing=denied((Permission.UPLOAD, permitted)))
     plan = plan_publish(facts, Platform.YOUTUBE)
     assert plan.selection == (() if reason else (A.YOUTUBE_UPLOAD,))
     assert plan.left_out.get(A.YOUTUBE_UPLOAD) == reason
@@ -308,7 +313,7 @@ def test_every_asset_is_either_selected_or_explained_and_can_be_made_in_order(
         given(
             stages,
             settings=config(trim=trim, speech=speech, topics=topics, subtitles=subtitles),
-            permissions=Permissions(can_process_video=permitted[0], can_transcribe=permitted[1]),
+            missing=denied((PROCESS_VIDEO, permitted[0]), (SPEECH, permitted[1])),
             video=video,
         )
     )
