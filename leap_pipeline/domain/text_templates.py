@@ -9,7 +9,6 @@ read again: a recording named "{topics}" is called just that.
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +32,8 @@ TIME_PARTS = {
     "mm": "{0.minute:02d}",
     "ss": "{0.second:02d}",
 }
+_ENDLESS = 1e9
+"""Seconds; no recording has as many."""
 _MEANT = {"d": "DD", "m": "MM", "y": "YYYY", "h": "hh", "s": "ss"}
 _CYRILLIC = str.maketrans("дмгчс", "dmyhs")
 _PART = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|\\n|[^{}\\]+|\\")
@@ -79,6 +80,11 @@ class Template:
 
     parts: tuple[str | Variable, ...]
 
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names of the variables in it."""
+        return frozenset(part.name for part in self.parts if isinstance(part, Variable))
+
     def fill(self, values: Values) -> tuple[Piece, ...]:
         """Each part with its text."""
         return tuple(
@@ -121,7 +127,7 @@ def line_breaks(text: str) -> str:
 
 def h_mm_ss(seconds: float) -> str:
     """`1:05:09`; the hours go on past a day. Empty for what is no time."""
-    if not math.isfinite(seconds) or seconds < 0:
+    if not 0 <= seconds < _ENDLESS:
         return ""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -211,6 +211,7 @@ ANY_VALUES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(VARIABLE | LITERAL).map("".join), ANY_VALUES)
 def test_what_is_checked_can_be_rendered(template: str, values: Values) -> None:
     try:
@@ -220,6 +221,7 @@ def test_what_is_checked_can_be_rendered(template: str, values: Values) -> None:
     parse(template).render(values)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("{}:n\\aDtopics_reMhY ")), ANY_VALUES)
 def test_any_text_is_read_or_refused(template: str, values: Values) -> None:
     try:
@@ -229,6 +231,7 @@ def test_any_text_is_read_or_refused(template: str, values: Values) -> None:
     found.render(values)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_escaped_text_comes_out_as_it_went_in(text: str) -> None:
     escaped = text.replace("{", "{{").replace("}", "}}")
