@@ -225,6 +225,8 @@ def _no_upload(given: PlanInput, platform: Platform) -> str | None:
         return f"no {PLATFORM_NAMES[platform]} preset is configured for this recording"
     if target.status is TargetStatus.UPLOADED:
         return DONE
+    if given.facts.download is not DownloadStatus.COMPLETED:
+        return "there is no video yet: run the recording first"
     return why_not(given.rights, Permission.UPLOAD)
 
 

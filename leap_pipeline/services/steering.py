@@ -6,10 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.models.runs import RecordingRun
-from leap_pipeline.domain.states import LIVE_RUN_STATES, RunState
+from leap_pipeline.domain.states import LIVE_RUN_STATES, DownloadStatus, RunState
 from leap_pipeline.errors import InputError
 from leap_pipeline.services.audit import Actor, record
-from leap_pipeline.services.moves import storable
+from leap_pipeline.services.moves import move_download, storable
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
 from leap_pipeline.services.runs import end_run
 
@@ -42,11 +42,17 @@ def skip(session: Session, recording_id: int, reason: str, *, actor: Actor) -> N
 
 
 def unskip(session: Session, recording_id: int, *, actor: Actor) -> bool:
-    """Take the reason away, whoever gave it; False where the recording was not skipped."""
+    """Take the reason away, whoever gave it; False where the recording was not skipped.
+
+    A download that failed before is to be made anew: why it failed was told by the columns that
+    SKIPPED cleared.
+    """
     locked = lock_recording(session, recording_id)
     reason, locked.recording.skip_reason = locked.recording.skip_reason, None
     if reason is None:
         return False
+    if locked.facts.download is DownloadStatus.FAILED:
+        move_download(session, recording_id, DownloadStatus.PENDING)
     refresh_status(session, recording_id)
     _record(session, actor, "recording.unskip", locked, {"was": reason})
     return True

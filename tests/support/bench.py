@@ -20,11 +20,13 @@ from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
 from leap_pipeline.domain.states import Phase, Platform, Stage
 from leap_pipeline.domain.status import project
+from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.claim import Token, claim
 from leap_pipeline.services.planning import ensure_stages
 from leap_pipeline.services.projection import lock_recording, refresh_status
 from leap_pipeline.services.reconcile import Report, reconcile
 from leap_pipeline.services.runs import Requested, request_run
+from leap_pipeline.services.subscriptions import Change, assign_plan
 from leap_pipeline.services.users import add_user
 from leap_pipeline.services.work import Artifact, Begun, Work
 from leap_pipeline.storage.local import LocalStorage
@@ -48,6 +50,7 @@ class Picture:
     download: str
     stages: dict[str, str]
     reasons: dict[str, str]
+    targets: dict[str, str]
     runs: tuple[tuple[str, int, int], ...]
     """(state, generation, attempts) of each run row, oldest first."""
 
@@ -138,7 +141,8 @@ class Bench:
         """Request a run and claim it as its launch would."""
         requested = self.request(recording_id, **given)
         assert requested.run_id is not None
-        return self.claim(recording_id, Token(requested.run_id, requested.generation))
+        piece = {name: value for name, value in given.items() if name in ("phase", "platform")}
+        return self.claim(recording_id, Token(requested.run_id, requested.generation), **piece)
 
     def reconcile(self, now: datetime | None = None, *, lost: bool = False) -> Report:
         return reconcile(
@@ -169,6 +173,7 @@ class Bench:
                     for stage, found in locked.stages.items()
                     if found.skip_reason or found.failed_reason
                 },
+                targets={str(each): found.status for each, found in locked.targets.items()},
                 runs=tuple((run.state, run.generation, run.attempts) for run in runs),
             )
 
@@ -214,6 +219,10 @@ class Bench:
                 .options(lazyload("*"))
             ).one()
 
+    def target_row(self, recording_id: int, platform: Platform) -> OutputTarget:
+        with self.database.system() as session:
+            return lock_recording(session, recording_id).targets[platform]
+
     def stored(self, recording_id: int) -> dict[str, int]:
         """Path and bytes of each stored object, as the database has them."""
         with self.database.system() as session:
@@ -236,6 +245,7 @@ def make_bench(database: Database, root: Path) -> Bench:
     with database.system() as session:
         user = add_user(session, "owner@example.org", "Owner")
         user_id, slug = user.id, user.user_slug
+        assign_plan(session, user_id, "Enterprise", change=Change(SYSTEM, datetime.now(UTC)))
     return Bench(database, LocalStorage(root), user_id, slug)
 
 
