@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator
 
 from leap_pipeline.domain.shapes.base import Partial, Shape
 
@@ -42,12 +42,37 @@ class LocalFileSource(Partial):
     """`input_sources.config` of handed-over files: there is nothing to say."""
 
 
+def _within_storage(path: str) -> str:
+    if "\\" in path or path.startswith("/") or ".." in path.split("/"):
+        msg = "must be a path within the storage, relative to its root"
+        raise ValueError(msg)
+    return path
+
+
 class LocalFileMeta(Shape):
     """`source_metadata.meta` of a handed-over file; `stored_path` relative to the storage root."""
 
     file_name: str = Field(min_length=1)
-    stored_path: str = Field(min_length=1, pattern=r"^[^/\\]")
+    stored_path: Annotated[str, Field(min_length=1), AfterValidator(_within_storage)]
     bytes: int = Field(ge=0)
+
+
+def _secret(key: str) -> bool:
+    return key == "download_url" or key.endswith(("token", "password", "passcode"))
+
+
+def _open(value: Any) -> Any:
+    """A document without what opens a recording to whoever reads it."""
+    if isinstance(value, Mapping):
+        return {key: _open(inner) for key, inner in value.items() if not _secret(key)}
+    return [_open(each) for each in value] if isinstance(value, list) else value
+
+
+def _no_secrets(details: dict[str, Any]) -> dict[str, Any]:
+    if _open(details) != details:
+        msg = "holds a token, a password or a link that downloads; leave it out"
+        raise ValueError(msg)
+    return details
 
 
 class ZoomView(Shape):
@@ -77,22 +102,21 @@ class ZoomMeta(Shape):
     recording_end: AwareDatetime | None = None
     view: ZoomView | None = None
     better_view: ZoomView | None = None
-    details: dict[str, Any] = Field(default_factory=dict)
+    details: Annotated[dict[str, Any], AfterValidator(_no_secrets)] = Field(default_factory=dict)
 
     @classmethod
     def upgrade(cls, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """The original platform had the view's facts on top, and secrets beside them."""
-        old = {key: value for key, value in document.items() if key not in cls.model_fields}
         kept = {key: value for key, value in document.items() if key in cls.model_fields}
-        if "view" not in kept and "video_file_size" in old:
+        old = _open({key: value for key, value in document.items() if key not in kept})
+        if "video_file_size" in old and "view" not in kept:
             size, kind = old.pop("video_file_size"), old.pop("recording_type", None)
             kept["view"] = {"recording_type": kind, "file_size": size}
         meeting = old.get("zoom_api_meeting")
         if isinstance(meeting, Mapping):
             kept.setdefault("topic", meeting.get("topic"))
-        details = {key: value for key, value in old.items() if key in _OLD_DETAILS}
-        rest = {key: value for key, value in old.items() if key not in {*_OLD_DETAILS, *_SECRETS}}
-        return kept | rest | ({"details": details} if details and "details" not in kept else {})
+        details = {key: old.pop(key) for key in _OLD_DETAILS if key in old}
+        return {**({"details": details} if details else {}), **kept, **old}
 
 
 _OLD_DETAILS = (
@@ -101,4 +125,3 @@ _OLD_DETAILS = (
     "zoom_api_meeting",
     "zoom_processing_incomplete",
 )
-_SECRETS = ("download_access_token", "download_url", "password", "recording_play_passcode")
