@@ -38,13 +38,13 @@ def resolve(settings: Settings) -> DatabaseUrls:
     if not settings.database_url:
         application = embedded_url(EmbeddedServer(settings).ensure_running())
     else:
-        application = _parsed(settings.database_url, "LEAP_DATABASE_URL")
+        application = parsed_url(settings.database_url, "LEAP_DATABASE_URL")
     migration = application
     if settings.migration_url:
-        migration = _parsed(settings.migration_url, "LEAP_MIGRATION_URL")
+        migration = parsed_url(settings.migration_url, "LEAP_MIGRATION_URL")
     dagster = application.set(database=f"{application.database}_dagster")
     if settings.dagster_database_url:
-        dagster = _parsed(settings.dagster_database_url, "LEAP_DAGSTER_DATABASE_URL")
+        dagster = parsed_url(settings.dagster_database_url, "LEAP_DAGSTER_DATABASE_URL")
     return DatabaseUrls(
         application=application.set(drivername=PRODUCT_DRIVER),
         migration=migration.set(drivername=PRODUCT_DRIVER),
@@ -95,7 +95,7 @@ def where(url: URL) -> str:
     return f"{host}{port}, database {url.database}"
 
 
-def _parsed(text: str, setting: str) -> URL:
+def parsed_url(text: str, setting: str) -> URL:
     try:
         url = make_url(text.strip())
     except (ArgumentError, ValueError) as error:
