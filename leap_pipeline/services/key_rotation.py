@@ -31,7 +31,7 @@ from leap_pipeline.settings import Settings
 _TABLES = UserCredential.metadata.tables
 ENCRYPTED: tuple[Column[str], ...] = (_TABLES["user_credentials"].c.encrypted_data,)
 
-BATCH = 200
+BATCH = 100
 LOCK = "encryption.rotation.lock"
 LOCK_SECONDS = 1.0
 PASSES, PAUSE_SECONDS = 20, 0.2

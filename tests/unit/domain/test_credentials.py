@@ -28,7 +28,7 @@ from leap_pipeline.errors import InputError
 CANARY = "canary-0123456789-abcdef"
 S2S = {"account_id": "acc", "client_id": "app", "client_secret": CANARY}
 GRANT = {"access_token": f"{CANARY}-a", "refresh_token": f"{CANARY}-r"}
-GOOGLE_FILES = {
+GOOGLE_FILES: dict[str, Any] = {
     "client_secrets": {
         "web": {
             "client_id": "1.apps.googleusercontent.com",
