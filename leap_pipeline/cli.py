@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from leap_pipeline.commands import db, speech, system, texts, users
+from leap_pipeline.commands import config, db, speech, steer, system, texts, users
 from leap_pipeline.commands.dagster_commands import app as dagster_app
 from leap_pipeline.commands.demo import demo
 from leap_pipeline.commands.doctor import doctor
@@ -45,6 +45,11 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     demo,
     ingest,
     run,
+    steer.cancel,
+    steer.hold,
+    steer.release,
+    steer.skip,
+    steer.unskip,
     system.up,
     system.down,
     system.status,
@@ -57,6 +62,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(db.app, name="db", help="The application's database.")
+app.add_typer(config.app, name="config", help="The configuration of recordings.")
 app.add_typer(users.app, name="user", help="User accounts.")
 app.add_typer(dagster_app, name="dagster", help="What Dagster keeps of LEAP.")
 

@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
 from leap_pipeline.db.bootstrap import prepare
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.db.models.users import User
 from leap_pipeline.db.urls import DatabaseUrls
-from leap_pipeline.errors import UserActionError
+from leap_pipeline.domain.identity import partition_key, recording_of
+from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.settings import Settings, load_settings
 from leap_pipeline.storage.local import LocalStorage
 
@@ -36,6 +41,21 @@ def open_platform() -> Platform:
         raise UserActionError(msg) from error
     urls = prepare(settings)
     return Platform(settings, urls, Database(urls), LocalStorage(settings.storage))
+
+
+def known_recording(platform: Platform, text: str) -> int:
+    """The recording of a number or a partition, whose owner's slug must be right too."""
+    number = recording_of(text)
+    with platform.database.system() as session:
+        slug = session.scalar(
+            select(User.user_slug)
+            .join(Recording, Recording.user_id == User.id)
+            .where(Recording.id == number)
+        )
+    if slug is None or ("-" in text and text != partition_key(slug, number)):
+        msg = f"There is no recording {text}: `leap status` lists the ones there are."
+        raise InputError(msg)
+    return number
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
-from leap_pipeline.commands.context import Platform, open_platform, print_json, say
+from leap_pipeline.commands.context import (
+    Platform,
+    known_recording,
+    open_platform,
+    print_json,
+    say,
+)
 from leap_pipeline.commands.dagster_home import environment, write_dagster_home
 from leap_pipeline.commands.follow import follow
-from leap_pipeline.db.models.recordings import Recording
 from leap_pipeline.db.models.runs import RecordingRun
-from leap_pipeline.db.models.users import User
-from leap_pipeline.domain.identity import partition_key, recording_of
 from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, RunState, Stage
-from leap_pipeline.errors import InputError, LeapError, UserActionError
+from leap_pipeline.errors import LeapError, UserActionError
 from leap_pipeline.services.moves import move_run
 from leap_pipeline.services.reconcile import put_back_if_dead
 from leap_pipeline.services.runs import live_run, request_run, why_nothing
@@ -48,7 +50,7 @@ def run(
 ) -> None:
     """Do what a recording still needs: only what is missing or failed."""
     platform = open_platform()
-    number = _known(platform, recording)
+    number = known_recording(platform, recording)
     summary, nothing = run_recording(platform, number, force=force, quiet=as_json)
     if as_json:
         print_json(summary.to_json())
@@ -137,21 +139,6 @@ def _execute(platform: Platform, recording_id: int, run_id: int, *, quiet: bool)
         summary = summarize(session, recording_id)
     _explain_death(child.returncode, summary, log)
     return summary
-
-
-def _known(platform: Platform, text: str) -> int:
-    """The recording of a number or a partition, whose owner's slug must be right too."""
-    number = recording_of(text)
-    with platform.database.system() as session:
-        slug = session.scalar(
-            select(User.user_slug)
-            .join(Recording, Recording.user_id == User.id)
-            .where(Recording.id == number)
-        )
-    if slug is None or ("-" in text and text != partition_key(slug, number)):
-        msg = f"There is no recording {text}: `leap status` lists the ones there are."
-        raise InputError(msg)
-    return number
 
 
 def cancel_queued(platform: Platform, run_id: int) -> None:
