@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import DatabaseUrls
 from leap_pipeline.domain.states import Phase
+from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.ingest import ingest_file
 from leap_pipeline.services.runs import request_run
+from leap_pipeline.services.subscriptions import Change, assign_plan
 from leap_pipeline.services.summaries import summarize
 from leap_pipeline.services.users import add_user
 from leap_pipeline.settings import CHECKOUT, Settings, child_environment
@@ -51,7 +54,8 @@ class Bench:
         self.urls: DatabaseUrls = prepare(self.settings)
         self.database = Database(self.urls)
         with self.database.system() as session:
-            add_user(session, EMAIL)
+            user = add_user(session, EMAIL)
+            assign_plan(session, user.id, "Enterprise", change=Change(SYSTEM, datetime.now(UTC)))
 
     def recordings(self, count: int) -> list[int]:
         """Fresh recordings; their content differs, or they would be one."""

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import Field
-
-from leap_pipeline.domain.shapes.base import Shape
+from leap_pipeline.domain.shapes.accounts import Retention
 
 TOMBSTONE_NAME = "(deleted)"
-MOST_DAYS = 36_500
+RESTORE_DAYS = 30
 
 
 class DeleteState(StrEnum):
@@ -45,25 +43,16 @@ DELETION_MOVES: Mapping[DeleteState, Mapping[DeleteState, str]] = {
 }
 
 
-class Retention(Shape):
-    """`user_configs.preferences.retention`, in days.
+def hard_delete_at(retention: Retention, at: datetime) -> datetime:
+    """When a recording that is deleted now goes for good."""
+    days = retention.restore_days
+    return at + timedelta(days=RESTORE_DAYS if days is None else days)
 
-    A deleted recording can be restored for `soft_delete_days` (0 = not at all); a recording
-    expires `expire_after_days` after it came in (None = never).
-    """
 
-    soft_delete_days: int = Field(default=30, ge=0, le=MOST_DAYS)
-    expire_after_days: int | None = Field(default=None, ge=1, le=MOST_DAYS)
-
-    def hard_delete_at(self, at: datetime) -> datetime:
-        """When a recording that is deleted now goes for good."""
-        return at + timedelta(days=self.soft_delete_days)
-
-    def expire_at(self, at: datetime) -> datetime | None:
-        """When a recording that comes in now expires."""
-        if self.expire_after_days is None:
-            return None
-        return at + timedelta(days=self.expire_after_days)
+def expire_at(retention: Retention, at: datetime) -> datetime | None:
+    """When a recording that comes in now expires; None = never."""
+    days = retention.expire_after_days
+    return None if days is None else at + timedelta(days=days)
 
 
 @dataclass(frozen=True)
@@ -90,15 +79,3 @@ def soft_deleted(reason: DeletionReason, at: datetime, hard_delete_at: datetime)
         soft_deleted_at=at,
         hard_delete_at=hard_delete_at,
     )
-
-
-def disagreement(found: Deletion) -> str | None:
-    """What of the columns does not fit the rest; None where all agree."""
-    active = found.delete_state is DeleteState.ACTIVE
-    if found.deleted is active:
-        return f"deleted is {found.deleted} in the state {found.delete_state}"
-    rest = ("deleted_at", "deletion_reason", "soft_deleted_at", "hard_delete_at")
-    wrong = [name for name in rest if (getattr(found, name) is None) is not active]
-    if wrong:
-        return f"{', '.join(wrong)} cannot be so in the state {found.delete_state}"
-    return None

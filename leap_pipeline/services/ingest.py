@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, lazyload
 from ulid import ULID
@@ -16,14 +16,16 @@ from ulid import ULID
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import Recording, SourceMetadata
 from leap_pipeline.db.models.runs import StoredObject
-from leap_pipeline.db.models.templates import RecordingTemplate
+from leap_pipeline.domain.deletion import DeleteState
 from leap_pipeline.domain.identity import partition_key
-from leap_pipeline.domain.matching import Candidate, first_match
-from leap_pipeline.errors import DataError, LeapError, TransientError
+from leap_pipeline.errors import DataError, InputError, LeapError, TransientError
 from leap_pipeline.media.probe import MediaInfo, require_lecture
 from leap_pipeline.progress import ProgressCallback, ignore
+from leap_pipeline.services.deletion import expiry_of
+from leap_pipeline.services.matching import matcher_of
 from leap_pipeline.services.planning import ensure_stages
 from leap_pipeline.services.projection import lock_recording, refresh_status
+from leap_pipeline.services.quotas import refresh_storage, require_storage
 from leap_pipeline.services.users import find_user
 from leap_pipeline.settings import Settings
 from leap_pipeline.sources.local_file import clean_name, copy_verified, digest, storage_suffix
@@ -66,7 +68,7 @@ def ingest_file(
     email: str,
     progress: ProgressCallback = ignore,
 ) -> Ingested:
-    """Take a video file over; raises `InputError` with nothing left behind."""
+    """Take a video file over; raises `InputError` or `QuotaExceeded` with nothing left."""
     with database.system() as session:
         user = find_user(session, email)
         user_id, slug = user.id, user.user_slug
@@ -75,6 +77,8 @@ def ingest_file(
     incoming = _Incoming(path, clean_name(path.stem), key, path.stat().st_size, media)
     with database.tenant(user_id) as session:
         known = _known(session, user_id, slug, key)
+        if known is None:
+            require_storage(session, user_id, incoming.size, datetime.now(UTC))
     if known is not None:
         return known
     storage.sweep_scratch("ingest-", idle=ABANDONED_SECONDS)
@@ -109,7 +113,10 @@ def _store(
     paths: RecordingPaths | None = None
     try:
         with database.tenant(user_id) as session:
+            now = datetime.now(UTC)
+            require_storage(session, user_id, incoming.size, now)
             recording = _recording(settings, incoming, user_id)
+            recording.expire_at = expiry_of(session, user_id, now)
             match_template(session, recording)
             session.add(recording)
             session.flush()
@@ -127,6 +134,7 @@ def _store(
                     sha256=incoming.key.removeprefix("sha256:"),
                 )
             )
+            refresh_storage(session, user_id, now)
             ensure_stages(session, lock_recording(session, recording.id))
             refresh_status(session, recording.id)
             return Ingested(
@@ -154,21 +162,9 @@ def _committed(database: Database, user_id: str, recording_id: int) -> bool:
 
 
 def match_template(session: Session, recording: Recording) -> None:
-    """Map a recording to the first of its owner's active templates that matches."""
-    templates = session.scalars(
-        select(RecordingTemplate)
-        .where(
-            RecordingTemplate.user_id == recording.user_id,
-            RecordingTemplate.is_active.is_(True),
-            RecordingTemplate.is_draft.is_(False),
-        )
-        .options(lazyload("*"))
-    )
-    candidates = [
-        Candidate(row.id, row.created_at or datetime.min.replace(tzinfo=UTC), row.matching_rules)
-        for row in templates
-    ]
-    found = first_match(candidates, recording.display_name, recording.input_source_id)
+    """Map a recording to the first of its owner's live templates that matches."""
+    matcher = matcher_of(session, recording.user_id or "")
+    found = matcher.first(recording.display_name, recording.input_source_id)
     recording.template_id = found.id if found else None
     recording.is_mapped = found is not None
 
@@ -202,6 +198,7 @@ def _claim_key(session: Session, recording: Recording, incoming: _Incoming, fina
         "stored_path": final,
         "bytes": incoming.size,
     }
+    _free_key(session, recording.user_id, incoming.key)
     row = session.execute(
         insert(SourceMetadata)
         .values(
@@ -218,9 +215,29 @@ def _claim_key(session: Session, recording: Recording, incoming: _Incoming, fina
         raise _Taken
 
 
+def _free_key(session: Session, user_id: str | None, key: str) -> None:
+    """Take the key from a tombstone: a person who hands a file over again wants it back."""
+    gone = select(Recording.id).where(
+        Recording.id == SourceMetadata.recording_id,
+        Recording.delete_state == DeleteState.HARD_DELETED,
+    )
+    session.execute(
+        update(SourceMetadata)
+        .where(
+            SourceMetadata.user_id == user_id,
+            SourceMetadata.source_type == LOCAL_FILE,
+            SourceMetadata.source_key == key,
+            gone.exists(),
+        )
+        .values(source_key=func.concat(key, "#", SourceMetadata.recording_id))
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _known(session: Session, user_id: str, slug: int, key: str) -> Ingested | None:
+    """The recording of the file; raises `InputError` where it is deleted and can be restored."""
     found = session.execute(
-        select(Recording.id, Recording.template_id)
+        select(Recording.id, Recording.template_id, Recording.delete_state)
         .join(SourceMetadata, SourceMetadata.recording_id == Recording.id)
         .where(
             SourceMetadata.user_id == user_id,
@@ -228,8 +245,11 @@ def _known(session: Session, user_id: str, slug: int, key: str) -> Ingested | No
             SourceMetadata.source_key == key,
         )
     ).one_or_none()
-    if found is None:
+    if found is None or found[2] == DeleteState.HARD_DELETED:
         return None
+    if found[2] == DeleteState.SOFT_DELETED:
+        msg = f"This file is recording {found[0]}, which is deleted: leap restore {found[0]}"
+        raise InputError(msg)
     return Ingested(
         recording_id=found[0],
         partition=partition_key(slug, found[0]),

@@ -1,34 +1,46 @@
 """Who has which plan: changes by admins, and the end of what has expired.
 
-Each change is a row of `quota_change_history` with the values that differ, and an audit entry.
-All of it happens in transactions of the system: a tenant reads subscriptions and writes none.
+Each change is a row of `quota_change_history` and an audit entry. A subscription that has expired
+keeps its row, so that it can be renewed with the limits it had; until then Free applies. All of it
+happens in transactions of the system: a tenant reads subscriptions and writes none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import String, literal, select
+from sqlalchemy import String, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.subscriptions import QuotaChange, SubscriptionPlan, UserSubscription
 from leap_pipeline.db.models.users import User
-from leap_pipeline.domain.permissions import Rights, Role, require_admin
+from leap_pipeline.domain.permissions import Rights, require_admin
 from leap_pipeline.domain.quotas import PER_RECORDING, ChangeType, plan_change, to_cents
+from leap_pipeline.domain.shapes.registry import validate_column
 from leap_pipeline.domain.states import SUBSCRIPTION_MOVES, SubscriptionState, subscription_state
 from leap_pipeline.errors import InputError
-from leap_pipeline.services.audit import SYSTEM, Actor, record
+from leap_pipeline.services.audit import SYSTEM, Actor, record, redacted
 from leap_pipeline.services.quotas import COLUMNS, free_plan
+from leap_pipeline.services.users import rights_of
 
 LARGEST = 2**31 - 1
 MOST_DOLLARS = Decimal(10) ** 8
-_OVERRIDES = tuple(column for _, column in COLUMNS.values())
-_KEPT = ("starts_at", "expires_at", "pay_as_you_go_enabled", "pay_as_you_go_monthly_limit")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Who changes, when and why; `notes` replace those of the subscription, None keeps them."""
+
+    actor: Actor
+    at: datetime
+    reason: str | None = None
+    notes: str | None = None
 
 
 def plans(session: Session, *, offered: bool = False) -> list[SubscriptionPlan]:
@@ -46,46 +58,38 @@ def assign_plan(
     user_id: str,
     plan: str,
     *,
-    actor: Actor,
-    at: datetime,
-    reason: str | None = None,
-    notes: str | None = None,
+    change: Change,
     starts_at: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> bool:
-    """Give a user a plan from `starts_at` (default: now) to `expires_at` (default: no end).
+    """Give a user a plan from `starts_at` to `expires_at` (default: from now on, without an end).
 
     The user's own limits stay. False where that is what the user has. Raises `InputError`.
     """
-    own = _to_change(session, user_id, actor, at)
+    own = _to_change(session, user_id, change)
+    _note_expiry(session, own, change.at)
+    state, old, begun = _state(own, change.at), _plan_value(own), own.starts_at
+    before = free_plan(session) if state is SubscriptionState.EXPIRED else own.plan
     wanted = _plan(session, plan)
-    old, old_order = _snapshot(own), own.plan.sort_order or 0
-    if wanted.id != own.plan_id or starts_at is not None:
-        _require_dates(own, starts_at or at, expires_at, at)
-        own.starts_at = starts_at or at
-    else:
-        _require_dates(own, own.starts_at, expires_at, at)
+    if starts_at is not None or wanted.id != before.id:
+        own.starts_at = starts_at or change.at
+    _require_dates(state, own.starts_at, expires_at, change.at)
     own.plan_id, own.plan, own.expires_at = wanted.id, wanted, expires_at
-    kind = plan_change(old_order, wanted.sort_order or 0)
-    return _write(session, own, kind, old, actor, reason, notes)
+    if (_plan_value(own), own.starts_at) == (old, begun):
+        return False
+    kind = plan_change(before.sort_order or 0, wanted.sort_order or 0)
+    _write(session, own, kind, old, _plan_value(own), change)
+    return True
 
 
 def set_overrides(
-    session: Session,
-    user_id: str,
-    own_limits: Mapping[str, int | None],
-    *,
-    actor: Actor,
-    at: datetime,
-    reason: str | None = None,
-    notes: str | None = None,
+    session: Session, user_id: str, own_limits: Mapping[str, int | None], *, change: Change
 ) -> bool:
     """Give a user limits of their own, by the names of `Limits`; None goes back to the plan's.
 
     False where nothing changes. Raises `InputError`.
     """
-    own = _to_change(session, user_id, actor, at)
-    old = _snapshot(own)
+    wanted = {}
     for name, value in own_limits.items():
         if name not in COLUMNS:
             msg = f"There is no limit “{name}”: use {', '.join(COLUMNS)}."
@@ -93,8 +97,8 @@ def set_overrides(
         if value is not None and not 0 <= value <= LARGEST:
             msg = f"{value} cannot be the limit {name}: give a number from 0 to {LARGEST}."
             raise InputError(msg)
-        setattr(own, COLUMNS[name][1], value)
-    return _write(session, own, ChangeType.CUSTOM_QUOTA_OVERRIDE, old, actor, reason, notes)
+        wanted[COLUMNS[name][1]] = value
+    return _set(session, user_id, ChangeType.CUSTOM_QUOTA_OVERRIDE, wanted, change)
 
 
 def set_pay_as_you_go(
@@ -103,33 +107,37 @@ def set_pay_as_you_go(
     *,
     enabled: bool,
     monthly_limit: Decimal | None,
-    actor: Actor,
-    at: datetime,
-    reason: str | None = None,
-    notes: str | None = None,
+    change: Change,
 ) -> bool:
     """Switch pay-as-you-go; `monthly_limit` in dollars, None = no ceiling.
 
     False where nothing changes. Raises `InputError`, also where the plan sells nothing.
     """
-    own = _to_change(session, user_id, actor, at)
     if monthly_limit is not None and not 0 <= monthly_limit < MOST_DOLLARS:
         msg = f"{monthly_limit} cannot be a monthly limit: give dollars from 0 to {MOST_DOLLARS}."
         raise InputError(msg)
-    sells = own.plan.overage_unit_type == PER_RECORDING and own.plan.overage_price_per_unit
-    if enabled and not sells:
-        msg = f"The {own.plan.name} plan sells no recordings past its limit: assign another first."
+    plan = _to_change(session, user_id, change).plan
+    if enabled and (plan.overage_unit_type != PER_RECORDING or plan.overage_price_per_unit is None):
+        msg = f"The {plan.name} plan sells no recordings past its limit: assign another one first."
         raise InputError(msg)
-    old = _snapshot(own)
-    own.pay_as_you_go_enabled = enabled
-    own.pay_as_you_go_monthly_limit = None if monthly_limit is None else to_cents(monthly_limit)
-    return _write(session, own, ChangeType.PAY_AS_YOU_GO_CHANGE, old, actor, reason, notes)
+    wanted = {
+        "pay_as_you_go_enabled": enabled,
+        "pay_as_you_go_monthly_limit": None if monthly_limit is None else to_cents(monthly_limit),
+    }
+    return _set(session, user_id, ChangeType.PAY_AS_YOU_GO_CHANGE, wanted, change)
 
 
 def expire_subscriptions(database: Database, at: datetime, *, dry_run: bool = False) -> list[str]:
-    """Put the users whose subscriptions have expired on Free, each once; their ids."""
+    """Write into the history which subscriptions have expired, each once; the users' ids."""
+    noted = select(QuotaChange.id).where(
+        QuotaChange.user_id == UserSubscription.user_id,
+        QuotaChange.change_type == ChangeType.EXPIRY,
+        QuotaChange.created_at >= UserSubscription.expires_at,
+    )
     with database.system() as session:
-        due = select(UserSubscription.user_id).where(UserSubscription.expires_at <= at)
+        due = select(UserSubscription.user_id).where(
+            UserSubscription.expires_at <= at, ~noted.exists()
+        )
         found = list(session.scalars(due.order_by(UserSubscription.user_id)))
     if dry_run:
         return found
@@ -137,7 +145,7 @@ def expire_subscriptions(database: Database, at: datetime, *, dry_run: bool = Fa
     for user_id in found:
         with database.system() as session:
             own = _locked(session, user_id)
-            if own is not None and _expire(session, own, at):
+            if own is not None and _note_expiry(session, own, at):
                 expired.append(user_id)
     return expired
 
@@ -154,29 +162,45 @@ def changes(session: Session, user_id: str, limit: int = 50) -> list[QuotaChange
     )
 
 
-def _to_change(session: Session, user_id: str, actor: Actor, at: datetime) -> UserSubscription:
-    """The user's subscription, locked, made where there is none, and ended where it expired."""
+def _set(
+    session: Session,
+    user_id: str,
+    kind: ChangeType,
+    wanted: Mapping[str, Any],
+    change: Change,
+) -> bool:
+    own = _to_change(session, user_id, change)
+    if _state(own, change.at) is SubscriptionState.EXPIRED:
+        msg = f"The user's {own.plan.name} plan expired at {own.expires_at}: assign a plan first."
+        raise InputError(msg)
+    old = {name: getattr(own, name) for name in wanted if getattr(own, name) != wanted[name]}
+    if not old:
+        return False
+    new = {name: wanted[name] for name in old}
+    for name, value in new.items():
+        setattr(own, name, value)
+    _write(session, own, kind, old, new, change)
+    return True
+
+
+def _to_change(session: Session, user_id: str, change: Change) -> UserSubscription:
+    """The user's subscription, locked; made, on Free, where there is none."""
+    actor = change.actor
     if actor.id is not None:
-        found = session.execute(
-            select(User.role).where(User.id == actor.id, User.is_active.is_(True))
-        ).scalar_one_or_none()
-        require_admin(Rights(Role(found or Role.USER)))
+        acting = session.get(User, actor.id, options=[lazyload("*")])
+        require_admin(rights_of(acting) if acting is not None and acting.is_active else Rights())
+    _make(session, user_id, change)
     own = _locked(session, user_id)
-    if own is None:
-        _make(session, user_id, actor, at)
-        own = _locked(session, user_id)
     if own is None:
         msg = f"There is no user {user_id}: check the id."
         raise InputError(msg)
-    _expire(session, own, at)
     return own
 
 
-def _make(session: Session, user_id: str, actor: Actor, at: datetime) -> None:
+def _make(session: Session, user_id: str, change: Change) -> None:
     columns = ("user_id", "plan_id", "starts_at", "created_by")
-    user = select(
-        User.id, literal(free_plan(session).id), literal(at), literal(actor.id, String)
-    ).where(User.id == user_id)
+    free, by = free_plan(session).id, literal(change.actor.id, String)
+    user = select(User.id, literal(free), literal(change.at), by).where(User.id == user_id)
     session.execute(insert(UserSubscription).from_select(columns, user).on_conflict_do_nothing())
 
 
@@ -199,47 +223,41 @@ def _plan(session: Session, name: str) -> SubscriptionPlan:
     return found
 
 
+def _state(own: UserSubscription, at: datetime) -> SubscriptionState:
+    return subscription_state(own.starts_at, own.expires_at, at)
+
+
 def _require_dates(
-    own: UserSubscription, starts_at: datetime, expires_at: datetime | None, at: datetime
+    now: SubscriptionState, starts_at: datetime, expires_at: datetime | None, at: datetime
 ) -> None:
-    if expires_at is not None and expires_at <= starts_at:
-        msg = f"A plan cannot end at {expires_at} when it starts at {starts_at}: give a later end."
+    if expires_at is not None and expires_at <= max(starts_at, at):
+        msg = f"A plan cannot end at {expires_at}: give a time after its start and after now."
         raise InputError(msg)
-    now = subscription_state(own.starts_at, own.expires_at, at)
     then = subscription_state(starts_at, expires_at, at)
-    if then is SubscriptionState.EXPIRED or then not in (now, *SUBSCRIPTION_MOVES[now]):
-        msg = (
-            f"A plan that is {now} cannot be made one that is {then}: give a start that is not "
-            "later than now, and an end that is."
-        )
+    if then not in (now, *SUBSCRIPTION_MOVES[now]):
+        msg = f"A plan that is {now} cannot be replaced by one that is {then}: let it start now."
         raise InputError(msg)
 
 
-def _snapshot(own: UserSubscription) -> dict[str, Any]:
-    """The subscription as JSON takes it: times in ISO 8601, money as text."""
-    values = {name: getattr(own, name) for name in (*_OVERRIDES, *_KEPT)}
-    shown = {
-        name: value.isoformat()
-        if isinstance(value, datetime)
-        else str(value)
-        if isinstance(value, Decimal)
-        else value
-        for name, value in values.items()
-    }
-    return {"plan": own.plan.name, **shown}
+def _plan_value(own: UserSubscription) -> dict[str, Any]:
+    return {"plan": own.plan.name, "expires_at": own.expires_at}
 
 
-def _expire(session: Session, own: UserSubscription, at: datetime) -> bool:
-    if subscription_state(own.starts_at, own.expires_at, at) is not SubscriptionState.EXPIRED:
+def _note_expiry(session: Session, own: UserSubscription, at: datetime) -> bool:
+    """Write that the subscription has expired, once for each end; True where that was done."""
+    if _state(own, at) is not SubscriptionState.EXPIRED:
         return False
-    old, free = _snapshot(own), free_plan(session)
-    own.plan_id, own.plan = free.id, free
-    own.starts_at, own.expires_at = max(own.starts_at, own.expires_at or at), None
-    own.pay_as_you_go_enabled, own.pay_as_you_go_monthly_limit = False, None
-    for column in _OVERRIDES:
-        setattr(own, column, None)
-    ended = f"It ended at {old['expires_at']}."
-    return _write(session, own, ChangeType.EXPIRY, old, SYSTEM, ended, None)
+    last = session.scalar(
+        select(func.max(QuotaChange.created_at)).where(
+            QuotaChange.user_id == own.user_id, QuotaChange.change_type == ChangeType.EXPIRY
+        )
+    )
+    if last is not None and own.expires_at is not None and last >= own.expires_at:
+        return False
+    new = {"plan": free_plan(session).name, "expires_at": None}
+    change = Change(SYSTEM, at, reason=f"It expired at {own.expires_at}.")
+    _write(session, own, ChangeType.EXPIRY, _plan_value(own), new, change)
+    return True
 
 
 def _write(
@@ -247,38 +265,37 @@ def _write(
     own: UserSubscription,
     kind: ChangeType,
     old: Mapping[str, Any],
-    actor: Actor,
-    reason: str | None,
-    notes: str | None,
-) -> bool:
-    new = _snapshot(own)
-    names = [name for name in new if new[name] != old[name]]
-    if notes is not None:
-        own.notes = notes
-    if not names:
-        session.flush()
-        return False
-    before, after = {name: old[name] for name in names}, {name: new[name] for name in names}
-    own.modified_by = actor.id
+    new: Mapping[str, Any],
+    change: Change,
+) -> None:
+    own.modified_by = change.actor.id
+    if change.notes is not None:
+        own.notes = change.notes
+    before, after = _stored("old_value", old, kind), _stored("new_value", new, kind)
     session.add(
         QuotaChange(
             user_id=own.user_id,
-            admin_user_id=actor.id,
+            admin_user_id=change.actor.id,
             change_type=kind,
             old_value=before,
             new_value=after,
-            reason=reason,
+            reason=change.reason,
+            created_at=change.at,
         )
     )
     session.flush()
+    owner = own.user_id
     record(
         session,
-        actor,
-        f"quota.{kind}",
+        change.actor,
+        "quota.change",
         "user",
-        own.user_id,
-        owner_id=own.user_id,
+        owner,
+        owner_id=owner,
         before=before,
         after=after,
     )
-    return True
+
+
+def _stored(column: str, values: Mapping[str, Any], kind: ChangeType) -> Any:
+    return validate_column("quota_change_history", column, redacted(values), kind=kind)

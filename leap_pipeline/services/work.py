@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session, lazyload
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingRun, StoredObject
-from leap_pipeline.domain.config import ProcessingConfig
 from leap_pipeline.domain.planner import Asset, missing_input, stage_of
+from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.states import Phase, Platform, RunState, Stage, StageStatus
 from leap_pipeline.errors import Superseded, TransientError, UserActionError
 from leap_pipeline.progress import ProgressCallback
@@ -29,6 +29,7 @@ from leap_pipeline.services.liveness import WorkLock, let_go_when_frozen
 from leap_pipeline.services.moves import move_run, storable
 from leap_pipeline.services.planning import ensure_stages, processing_config
 from leap_pipeline.services.projection import Locked, lock_recording, lock_row, refresh_status
+from leap_pipeline.services.quotas import refresh_storage
 from leap_pipeline.services.runs import end_run, requeue, settle_plan
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
