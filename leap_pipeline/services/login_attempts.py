@@ -28,8 +28,8 @@ LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('leap.login.' || :wha
 
 
 def login_name(email: str) -> str:
-    """The address as attempts are counted under it, however it was typed."""
-    return email.strip().lower().replace("\0", "")[:255]
+    """The address as attempts are counted under it, whatever was typed."""
+    return "".join(each for each in email.strip().lower() if each.isprintable())[:255]
 
 
 def begin_attempt(session: Session, email: str, ip_address: str | None) -> int:

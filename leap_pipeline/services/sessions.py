@@ -73,7 +73,8 @@ class Sessions:
         with authenticated(self._database, email, password, origin.ip_address) as (session, user):
             now = _now(session)
             user.last_login_at = now
-            issued = self._issue(session, Claims(user.id, str(ULID.from_datetime(now))), origin)
+            claims = Claims(user.id, str(ULID.from_datetime(now)))
+            issued = self._issue(session, claims, origin, now)
             actor = Actor(user.id, user.email, origin.ip_address, origin.user_agent)
             _note(session, actor, "session.start", user.id, issued.family_id)
             return issued
@@ -177,7 +178,7 @@ class Sessions:
             return None
         if not row.revoked:
             row.revoked, row.replaced_at = True, now
-        return self._issue(session, claims, origin)
+        return self._issue(session, claims, origin, now)
 
     def _fresh(self, row: RefreshToken, now: datetime) -> bool:
         """Neither ended, nor rotated longer ago than the grace."""
@@ -185,8 +186,7 @@ class Sessions:
             return False
         return row.replaced_at is None or now - row.replaced_at <= self._grace
 
-    def _issue(self, session: Session, claims: Claims, origin: Origin) -> Issued:
-        now = _now(session)
+    def _issue(self, session: Session, claims: Claims, origin: Origin, now: datetime) -> Issued:
         expires_at = now + self._lifetime
         token = self._signer.sign(claims, now, expires_at)
         session.add(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -42,7 +43,7 @@ def live_sessions(session: Session, user_id: str) -> list[SessionInfo]:
     """The user's live sessions, last seen first; works for the user's own role too."""
     newest = session.scalars(
         select(RefreshToken)
-        .distinct(RefreshToken.family_id)
+        .ext(distinct_on(RefreshToken.family_id))
         .where(RefreshToken.user_id == user_id, RefreshToken.family_id.is_not(None), LIVE)
         .order_by(RefreshToken.family_id, RefreshToken.id.desc())
     ).all()

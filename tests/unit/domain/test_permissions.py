@@ -18,7 +18,7 @@ from leap_pipeline.errors import UserActionError
 
 
 def test_the_permissions_are_the_columns_of_users() -> None:
-    columns = {name for name in User.__table__.columns.keys() if name.startswith("can_")}
+    columns = {column.name for column in User.__table__.columns if column.name[:4] == "can_"}
     assert set(Permission) == columns == set(CAPABILITIES)
     assert len(Permission) == 8
 
