@@ -12,6 +12,7 @@ from leap_pipeline.domain.text_templates import Piece, Template, Values
 
 _SHORTEST_VALUE = 20
 """Characters; sooner than leave less of a variable, the title's end is cut."""
+_NAMING = ("display_name", "themes", "topics", "summary")
 _UNTITLED = "Untitled"
 _EMPTY = "\0"
 """Stands for an empty variable while a title is put together; no clean text has it."""
@@ -22,25 +23,41 @@ def render_title(template: Template, values: Values, limits: Limits) -> tuple[st
     """The title, and a sentence for each change that the platform made necessary.
 
     Where it is too long, its longest variable is shortened: what tells two lectures of a course
-    apart, a date behind a long name, stays.
+    apart, a date behind a long name, stays. Where nothing in it names the lecture, the recording's
+    name does.
     """
     pieces = [
         replace(each, text=one_line(each.text) if each.name else clean(each.text))
         for each in template.fill(values)
     ]
-    line, notes = _joined(pieces), []
+    notes = _name_the_nameless(pieces, one_line(values.display_name or ""))
+    line = _joined(pieces)
     size = Unit.CHARACTERS.size(line)
     if size > limits.title:
         shortened = _shorten_longest(pieces, size - limits.title)
         line = _joined(pieces)
         what = f"its {{{shortened}}} is shortened" if shortened else "it is cut at its end"
-        notes = [f"It has {size} characters and {limits.name} takes {limits.title}: {what}."]
+        notes.append(f"It has {size} characters and {limits.name} takes {limits.title}: {what}.")
     notes += refused_signs(line, limits)
     title = fit_title(line, limits)
     if title:
         return title, notes
     named = fit_title(values.display_name or "", limits) or _UNTITLED
-    return named, [*notes, f"Its template gave nothing: it is called “{named}” instead."]
+    return named, [*notes, f"Its template gave nothing: it is “{named}” instead."]
+
+
+def _name_the_nameless(pieces: list[Piece], name: str) -> list[str]:
+    """Write the recording's name into the first variable of a title that would be a date alone."""
+    naming = [index for index, each in enumerate(pieces) if each.name in _NAMING]
+    own_words = (each.text for each in pieces if each.name is None)
+    is_named = any(pieces[index].text for index in naming) or any(
+        char.isalpha() for text in own_words for char in text
+    )
+    if is_named or not naming or not name:
+        return []
+    empty = pieces[naming[0]]
+    pieces[naming[0]] = replace(empty, text=name)
+    return [f"{{{empty.name}}} is empty: the recording's name stands there."]
 
 
 def _shorten_longest(pieces: list[Piece], excess: int) -> str | None:

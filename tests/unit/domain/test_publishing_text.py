@@ -89,7 +89,11 @@ def test_a_wrong_template_is_told(template: str) -> None:
 @pytest.mark.parametrize(
     ("title", "changed", "result"),
     [
-        (TITLE, {"themes": ()}, "06.04.2026"),
+        (TITLE, {"themes": ()}, "ML, лекция 7 | 06.04.2026"),
+        (TITLE, {"themes": (), "display_name": ""}, "06.04.2026"),
+        ("Курс | {themes} | {record_time:date}", {"themes": ()}, "Курс | 06.04.2026"),
+        ("{record_time:date}", {}, "06.04.2026"),
+        ("{record_time:date} / {summary} / {themes}", {"themes": ()}, "06.04.2026 / ML, лекция 7"),
         (TITLE, {"record_time": None}, "Градиентный спуск"),
         ("{record_time:date} — {summary} — {themes}", {}, "06.04.2026 — Градиентный спуск"),
         ("{display_name} ({publish_time:date}) | {themes}", {}, "ML, лекция 7 | Градиентный спуск"),
@@ -105,7 +109,7 @@ def test_a_wrong_template_is_told(template: str) -> None:
         ("{display_name}", {"display_name": "vector<int> -> x"}, "vector‹int› -› x"),
         ("{summary}", {}, "ML, лекция 7"),
         ("", {}, "ML, лекция 7"),
-        ("\u200b {summary} | {publish_time}", {}, "ML, лекция 7"),
+        ("\u200b | {publish_time}", {}, "ML, лекция 7"),
         ("{summary}", {"display_name": " \u200b"}, "Untitled"),
         ("{summary}", {"display_name": None}, "Untitled"),
     ],
@@ -117,7 +121,10 @@ def test_titles(title: str, changed: dict[str, object], result: str) -> None:
 
 def test_an_empty_title_is_told() -> None:
     assert notes(published(title="{summary}")) == [
-        "Its template gave nothing: it is called “ML, лекция 7” instead."
+        "{summary} is empty: the recording's name stands there."
+    ]
+    assert notes(published(title=" ")) == [
+        "Its template gave nothing: it is “ML, лекция 7” instead."
     ]
 
 
