@@ -121,7 +121,9 @@ def _make_engine(urls: DatabaseUrls, *, pooled: bool) -> Engine:
         **KEEPALIVES,
     }
     if not pooled:
-        return create_engine(urls.application, poolclass=NullPool, connect_args=arguments)
+        return create_engine(
+            urls.application, poolclass=NullPool, connect_args=arguments, hide_parameters=True
+        )
     return create_engine(
         urls.application,
         poolclass=QueuePool,
@@ -131,4 +133,5 @@ def _make_engine(urls: DatabaseUrls, *, pooled: bool) -> Engine:
         pool_recycle=POOL_RECYCLE_SECONDS,
         pool_pre_ping=True,
         connect_args=arguments,
+        hide_parameters=True,
     )

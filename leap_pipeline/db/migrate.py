@@ -110,7 +110,7 @@ def role_members(urls: DatabaseUrls) -> tuple[str, ...]:
 def connected(url: URL) -> Iterator[Connection]:
     """One connection that is closed, not pooled, at the end."""
     arguments = {"application_name": "leap-migrate", "connect_timeout": CONNECT_SECONDS}
-    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
     with engine.connect() as connection:
         yield connection
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from sqlalchemy import Connection, text
+import psycopg
 
 from leap_pipeline.db.engine import APPLICATION_ROLE, SYSTEM_ROLE
 
@@ -173,16 +173,16 @@ def _policies(table: str, access: Access) -> list[str]:
     return statements
 
 
-FOUND = text("""
+FOUND = """
     SELECT relation.relname, relation.relrowsecurity AND relation.relforcerowsecurity,
         ARRAY(SELECT polname::TEXT FROM pg_policy WHERE polrelid = relation.oid)
     FROM pg_class AS relation
     WHERE relation.relnamespace = current_schema()::REGNAMESPACE AND relation.relkind = 'r'
         AND relation.relname <> 'alembic_version'
-""")
+"""
 
 
-def gaps(connection: Connection) -> list[str]:
+def gaps(connection: psycopg.Connection) -> list[str]:
     """What is missing of the wall, a sentence each; [] where it stands whole."""
     found = {name: (forced, policies) for name, forced, policies in connection.execute(FOUND)}
     missing = [

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from leap_pipeline.db.embedded import EmbeddedServer, ServerAddress
 from leap_pipeline.db.owner import APPLICATION_DATABASE
 from leap_pipeline.errors import UserActionError
+from leap_pipeline.redaction import remember
 from leap_pipeline.settings import Settings
 
 PRODUCT_DRIVER = "postgresql+psycopg"
@@ -45,6 +46,7 @@ def resolve(settings: Settings) -> DatabaseUrls:
     dagster = application.set(database=f"{application.database}_dagster")
     if settings.dagster_database_url:
         dagster = parsed_url(settings.dagster_database_url, "LEAP_DAGSTER_DATABASE_URL")
+    remember(*(str(url.password) for url in (application, migration, dagster) if url.password))
     return DatabaseUrls(
         application=application.set(drivername=PRODUCT_DRIVER),
         migration=migration.set(drivername=PRODUCT_DRIVER),
@@ -98,12 +100,12 @@ def where(url: URL) -> str:
 def parsed_url(text: str, setting: str) -> URL:
     try:
         url = make_url(text.strip())
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError):
         msg = (
             f"{setting} cannot be read as a URL: write postgresql://user:password@host:5432/name, "
             "with special characters of the password percent-encoded."
         )
-        raise UserActionError(msg) from error
+        raise UserActionError(msg) from None  # the cause may quote a piece of the password
     if url.drivername.partition("+")[0] not in DIALECTS:
         msg = f"{setting} begins with {url.drivername}://, but LEAP runs on postgresql:// only."
         raise UserActionError(msg)

@@ -19,13 +19,14 @@ from sqlalchemy.engine import URL
 from leap_pipeline.db import migrate
 from leap_pipeline.db.binaries import Binaries
 from leap_pipeline.db.embedded import EmbeddedServer
-from leap_pipeline.db.urls import DAGSTER_DRIVER, DatabaseUrls, embedded_url, plain
+from leap_pipeline.db.urls import DAGSTER_DRIVER, DatabaseUrls, connect, embedded_url, plain
 from leap_pipeline.settings import Settings
 from tests.support.homes import home_settings
 
 # Nobody minds if a test's data does not survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 TEMPLATE = "leap_template"
+PASSWORD = "only for this test"
 
 
 class TestServer:
@@ -84,6 +85,20 @@ def server(binaries: Binaries | None = None) -> Iterator[TestServer]:
     """Start a server in a temporary home; stop and remove it whatever happens."""
     with home_settings() as settings:
         yield TestServer(settings, EmbeddedServer(settings, binaries=binaries, options=FAST))
+
+
+@contextmanager
+def login(server: TestServer, attributes: str = "") -> Iterator[URL]:
+    """A login role without rights, beside the owner."""
+    name = f"login {uuid.uuid4().hex[:8]}"
+    statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} {}").format(
+        sql.Identifier(name), sql.Literal(PASSWORD), sql.SQL(attributes)
+    )
+    with connect(server.superuser) as connection:
+        connection.execute(statement)
+    yield server.admin.set(username=name, password=PASSWORD)
+    with connect(server.superuser) as connection:
+        connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
 
 
 def urls_of(application: URL) -> DatabaseUrls:

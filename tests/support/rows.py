@@ -75,6 +75,9 @@ BEYOND = f"""
 INSERT INTO recording_runs (recording_id, user_id, phase) VALUES (106, '{USER}', 'prepare');
 INSERT INTO stored_objects (user_id, kind, path, bytes) VALUES ('{USER}', 'raw', 'a/b', 7);
 """
+UNKNOWN_STAGE = f"""
+INSERT INTO processing_stages (recording_id, user_id, stage_type) VALUES (101, '{USER}', 'DUB')
+"""
 
 
 def insert(connection: Connection, *scripts: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
@@ -18,23 +17,7 @@ from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import connect
 from leap_pipeline.errors import UserActionError
 from tests.support import rows
-from tests.support.postgres import TestServer, urls_of
-
-PASSWORD = "only for this test"
-
-
-@contextmanager
-def login(server: TestServer, attributes: str = "") -> Iterator[URL]:
-    """A login role without rights, beside the owner."""
-    name = f"login {uuid.uuid4().hex[:8]}"
-    statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} {}").format(
-        sql.Identifier(name), sql.Literal(PASSWORD), sql.SQL(attributes)
-    )
-    with connect(server.superuser) as connection:
-        connection.execute(statement)
-    yield server.admin.set(username=name, password=PASSWORD)
-    with connect(server.superuser) as connection:
-        connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
+from tests.support.postgres import TestServer, login, urls_of
 
 
 @pytest.fixture
