@@ -386,8 +386,8 @@ def _parents(table: Table) -> list[tuple[str, str]]:
 def _unique(table: Table) -> list[list[str]]:
     constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
     indexes = [each for each in table.indexes if each.unique]
-    keys = [[column.name for column in each.columns] for each in (*constraints, *indexes)]
-    return [["id"], *keys]
+    keys = [*(each.columns for each in constraints), *(each.columns for each in indexes)]
+    return [["id"], *([column.name for column in key] for key in keys)]
 
 
 def _without_a_tenant(connection: Connection, table: Table) -> Iterator[str]:

@@ -158,7 +158,7 @@ def test_a_connection_that_is_used_again_knows_nothing_of_before(embedded: Place
 def test_a_login_of_its_own_sees_nothing_before_it_takes_a_role(
     postgres_server: TestServer,
 ) -> None:
-    """Where the application does not log in as the owner of the schema (PostgreSQL 16 and later)."""
+    """Where the application does not log in as the owner (PostgreSQL 16 and later)."""
     with postgres_server.database() as url, login(postgres_server) as other:
         with psycopg.connect(plain(url), autocommit=True) as connection:
             populate(connection)
