@@ -8,13 +8,14 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class Throttle:
-    """`free` failures cost nothing; from then on each doubles the wait, from 1 s up to `longest`.
+    """`free` failures cost nothing; then each doubles the wait, from `first` up to `longest`.
 
     Failures count for the length of `window`.
     """
 
     free: int
     window: timedelta
+    first: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(minutes=15)
 
     def wait(self, failures: int) -> timedelta:
@@ -22,8 +23,8 @@ class Throttle:
         beyond = failures - self.free
         if beyond < 0:
             return timedelta()
-        # 2 ** 20 seconds are twelve days: no larger power is needed.
-        return min(self.longest, timedelta(seconds=2 ** min(beyond, 20)))
+        doubled: timedelta = self.first * 2 ** min(beyond, 20)  # far beyond any longest wait
+        return min(self.longest, doubled)
 
 
 # About 110 guesses a day at one account, whoever makes them and from wherever.

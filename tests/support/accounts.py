@@ -8,7 +8,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from sqlalchemy.orm import lazyload
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.audit import LoginAttempt
 from leap_pipeline.db.models.users import User
+from leap_pipeline.domain import throttling
 from leap_pipeline.domain.addresses import Origin
 from leap_pipeline.domain.permissions import Role
 from leap_pipeline.security import passwords
-from leap_pipeline.services import login
+from leap_pipeline.services import login, login_attempts
 from leap_pipeline.services.audit import AuditFilter, entries
 from leap_pipeline.services.sessions import Sessions
 from leap_pipeline.services.users import add_user
@@ -30,6 +32,7 @@ from leap_pipeline.settings import Settings
 PASSWORD = "correct horse battery"
 ADA = "ada@example.org"
 HOME, CAFE, LAIR = "192.0.2.7", "198.51.100.1", "203.0.113.9"
+FIRST_WAIT = timedelta(seconds=50)
 CHEAP = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
 
 
@@ -82,10 +85,15 @@ class Accounts:
 
 @contextmanager
 def cheap_logins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hashes that cost nothing, and failures that are answered at once."""
+    """Hashes that cost nothing, failures that are answered at once, waits that no slow test sits
+    through.
+    """
     with monkeypatch.context() as patched:
         patched.setattr(passwords, "PARAMETERS", CHEAP)
         patched.setattr(login, "FAILURE_SECONDS", 0.0)
+        for name in ("ACCOUNT", "ADDRESS"):
+            patient = replace(getattr(throttling, name), first=FIRST_WAIT)
+            patched.setattr(login_attempts, name, patient)
         yield
 
 

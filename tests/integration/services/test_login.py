@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -79,9 +79,7 @@ def test_a_wrong_password_and_a_wrong_address_sound_the_same(
         with pytest.raises(LoginRefused) as refused:
             accounts.login(LAIR, email, "wrong horse")
         assert str(refused.value) == login.WRONG
-    with pytest.raises(
-        MustWaitError, match=r"^Too many attempts to log in failed: try again in 1 s"
-    ):
+    with pytest.raises(MustWaitError, match=r"^Too many attempts .+: try again in (49|50) s\.$"):
         accounts.login(LAIR, email, PASSWORD)
 
 
@@ -145,31 +143,26 @@ def test_of_twenty_guesses_at_once_only_the_free_ones_are_looked_at(accounts: Ac
         return fail(Accounts(accounts.database, sessions, accounts.home), f"203.0.113.{number}")
 
     answers = race([partial(guess, number) for number in range(20)])
-    with accounts.database.system() as session:
-        at = session.scalars(select(LoginAttempt.at).order_by(LoginAttempt.at)).all()
-    assert answers.count("wrong") == len(at)
-    assert answers.count("wait") == 20 - len(at)
-    # A slow machine may come to the end of a wait; nobody comes before it.
-    assert len(at) >= ACCOUNT.free
-    for failures in range(ACCOUNT.free, len(at)):
-        assert at[failures] - at[failures - 1] >= ACCOUNT.wait(failures)
+    assert answers.count("wrong") == ACCOUNT.free
+    assert answers.count("wait") == 20 - ACCOUNT.free
+    assert entered(accounts) == [(ADA, False)] * ACCOUNT.free
 
 
 def test_the_wait_doubles_up_to_its_longest_and_hammering_adds_nothing(accounts: Accounts) -> None:
     accounts.add()
     assert fail_until_told_to_wait(accounts) == ACCOUNT.free
     waits = []
-    for _ in range(12):
+    for _ in range(6):
         for _ in range(3):
             with pytest.raises(MustWaitError) as told:
                 accounts.login(LAIR)
         with accounts.database.system() as session:
             now = session.scalars(select(func.clock_timestamp())).one()
         wait = (told.value.due_at - now).total_seconds()
-        waits.append(round(wait))
+        waits.append(math.ceil(wait / 10) * 10)
         accounts.later(wait)
         assert fail(accounts) == "wrong"
-    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
+    assert waits == [50, 100, 200, 400, 800, 900]
 
 
 def test_after_the_window_all_is_forgotten(accounts: Accounts) -> None:
@@ -270,11 +263,3 @@ def test_right_passwords_are_not_failures(accounts: Accounts) -> None:
     for _ in range(ACCOUNT.free + 3):
         assert accounts.login(CAFE)
     assert set(entered(accounts)) == {(ADA, True)}
-
-
-def test_the_longest_wait_bounds_the_guesses_of_a_day() -> None:
-    spent, guesses = timedelta(), 0
-    while spent < timedelta(days=1):
-        guesses += 1
-        spent += ACCOUNT.wait(guesses)
-    assert 100 < guesses < 120
