@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.recordings import Recording
 from leap_pipeline.domain.planner import PLATFORM_OF, STAGE_ASSET, Asset
+from leap_pipeline.domain.shapes.registry import COLUMNS, validate_column
 from leap_pipeline.domain.states import DownloadStatus, Stage, StageStatus, TargetStatus
 from leap_pipeline.services.failing import fail_download, fail_stage, fail_target
 from leap_pipeline.services.moves import move_download, move_stage, move_target
@@ -42,14 +43,16 @@ def finish(
     target_meta: Mapping[str, Any],
 ) -> None:
     """Done, with the recording's columns that name the result, or what the platform answered."""
+    values = _checked(columns)
     if asset is Asset.RAW_VIDEO:
-        move_download(session, recording_id, DownloadStatus.COMPLETED, values=columns)
+        move_download(session, recording_id, DownloadStatus.COMPLETED, values=values)
         return
-    if columns:
-        session.execute(update(Recording).where(Recording.id == recording_id).values(**columns))
+    if values:
+        session.execute(update(Recording).where(Recording.id == recording_id).values(**values))
     if asset in PLATFORM_OF:
         platform = PLATFORM_OF[asset]
-        move_target(session, recording_id, platform, TargetStatus.UPLOADED, meta=target_meta)
+        meta = validate_column("output_targets", "target_meta", target_meta, kind=platform)
+        move_target(session, recording_id, platform, TargetStatus.UPLOADED, meta=meta)
     elif stage is not None and LAST_ASSET[stage] is asset:
         move_stage(session, recording_id, stage, StageStatus.COMPLETED)
 
@@ -62,3 +65,11 @@ def fail(session: Session, locked: Locked, asset: Asset, stage: Stage | None, re
         fail_target(session, locked, PLATFORM_OF[asset], reason)
     elif stage is not None:
         fail_stage(session, locked, stage, reason)
+
+
+def _checked(columns: Mapping[str, Any]) -> dict[str, Any]:
+    table = Recording.__tablename__
+    return {
+        name: validate_column(table, name, value) if (table, name) in COLUMNS else value
+        for name, value in columns.items()
+    }

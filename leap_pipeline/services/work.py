@@ -20,6 +20,7 @@ from leap_pipeline.db.models.recordings import ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingRun, StoredObject
 from leap_pipeline.domain.planner import Asset, missing_input, stage_of
 from leap_pipeline.domain.shapes.processing import ProcessingConfig
+from leap_pipeline.domain.shapes.registry import validate_column
 from leap_pipeline.domain.states import Phase, Platform, RunState, Stage, StageStatus
 from leap_pipeline.errors import Superseded, TransientError, UserActionError
 from leap_pipeline.progress import ProgressCallback
@@ -253,7 +254,8 @@ class Work:
                 ProcessingStage.stage_type == stage,
             )
         ).one()
-        row.stage_meta = {**(row.stage_meta or {}), **meta}
+        together = {**(row.stage_meta or {}), **meta}
+        row.stage_meta = validate_column("processing_stages", "stage_meta", together, kind=stage)
         session.flush()
 
     def _store_object(self, session: Session, artifact: Artifact, size: int) -> None:

@@ -45,7 +45,7 @@ def _complete(work: Work, begun: Begun, folder: Path) -> None:
         begun,
         [Artifact(folder / "made", "trimmed_video", work.paths.video)],
         columns={"display_name": "written by the dead"},
-        stage_meta={"by": "the dead"},
+        stage_meta={"no_speech": True},
     )
 
 

@@ -11,6 +11,8 @@ from leap_pipeline.errors import InputError
 from leap_pipeline.services.summaries import Summary, summarize
 from tests.support.bench import Bench, do
 
+TIMELINE = {"duration": 9.0, "keep": [[0.0, 4.0], [6.0, 9.0]], "no_speech": False}
+
 
 def summary(bench: Bench, recording: int) -> Summary:
     with bench.database.system() as session:
@@ -34,13 +36,13 @@ def test_it_follows_the_run(bench: Bench) -> None:
         Asset.TRIMMED_VIDEO,
         begun,
         columns={"processed_video_path": work.paths.video},
-        stage_meta={"timeline": {"cuts": 2}},
+        stage_meta={"timeline": TIMELINE},
     )
     do(work, *PREPARE_ASSETS[2:])
     work.close()
     found = summary(bench, recording)
     assert (found.status, found.run_state) == ("PROCESSED", "done")
-    assert found.timeline == {"cuts": 2}
+    assert found.timeline == TIMELINE
     assert set(found.files) == {"raw_video", "trimmed_video", "audio"}
     assert json.loads(json.dumps(found.to_json()))["recording_id"] == recording
 

@@ -85,9 +85,25 @@ def test_stage_facts_are_kept_beside_one_another(bench: Bench) -> None:
     recording = bench.recording()
     work = bench.start(recording)
     do(work, Asset.RAW_VIDEO)
-    for asset, meta in ((Asset.TRIMMED_VIDEO, {"a": 1, "b": 1}), (Asset.AUDIO, {"b": 2})):
+    timeline = {"duration": 9.0, "keep": [[0.0, 9.0]], "no_speech": True}
+    first = {"timeline": timeline, "no_speech": False}
+    for asset, meta in ((Asset.TRIMMED_VIDEO, first), (Asset.AUDIO, {"no_speech": True})):
         work.complete(asset, work.begin(asset), stage_meta=meta)
-    assert bench.stage(recording, Stage.TRIM).stage_meta == {"a": 1, "b": 2}
+    stored = bench.stage(recording, Stage.TRIM).stage_meta
+    assert stored == {"timeline": timeline, "no_speech": True}
+    work.close()
+
+
+def test_facts_without_a_place_are_refused_and_nothing_is_done(bench: Bench) -> None:
+    recording = bench.recording()
+    work = bench.start(recording)
+    do(work, *PREPARE_ASSETS[:3])
+    begun = work.begin(Asset.TRANSCRIPT)
+    with pytest.raises(InputError, match=r"`stage_meta\.lang` .* did you mean `language`\?"):
+        work.complete(Asset.TRANSCRIPT, begun, stage_meta={"lang": "ru"})
+    with pytest.raises(InputError, match=r"`transcription_info\.words` must be a whole number"):
+        work.complete(Asset.TRANSCRIPT, begun, columns={"transcription_info": {"words": "7"}})
+    assert bench.picture(recording).stages["TRANSCRIBE"] == "IN_PROGRESS"
     work.close()
 
 
