@@ -29,7 +29,8 @@ LARGEST = 2**63
 class Shape(BaseModel):
     """A JSONB object. Unknown keys are refused; NaN and infinity have no place in JSON.
 
-    `schema_version` grows with every change after which `upgrade` is needed to read older rows.
+    `schema_version` grows with every change after which `upgrade` is needed to read older rows;
+    version 1 of those that have an `upgrade` is the original platform's form.
     """
 
     model_config = ConfigDict(

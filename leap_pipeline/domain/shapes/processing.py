@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ class VideoConfig(Partial):
 class TranscriptionConfig(Partial):
     """TRANSCRIBE, EXTRACT_TOPICS and GENERATE_SUBTITLES; no provider = the one that can be had."""
 
+    schema_version: ClassVar[int] = 2
+
     enable_transcription: bool = True
     language: Language | None = None
     prompt: str | None = Field(default=None, max_length=4000)
@@ -44,6 +46,8 @@ class TranscriptionConfig(Partial):
 
 class ProcessingConfig(Partial):
     """`recording_templates.processing_config`, partial as stored or whole as resolved."""
+
+    schema_version: ClassVar[int] = 2
 
     transcription: TranscriptionConfig = TranscriptionConfig()
     video: VideoConfig = VideoConfig()

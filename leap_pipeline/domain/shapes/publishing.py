@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator
 
@@ -48,6 +48,8 @@ class TextSettings(Partial):
 
     `thumbnail_name` is a file in the user's folder of thumbnails, else one of the shared ones.
     """
+
+    schema_version: ClassVar[int] = 2
 
     title_template: Annotated[TextTemplate, Field(min_length=1)] = "{display_name}"
     description_template: TextTemplate = "{topics}"
@@ -95,6 +97,8 @@ class YouTubeMetadata(TextSettings):
 class VkMetadata(TextSettings):
     """`preset_metadata` of a VK preset, and the `vk` block of a `metadata_config`."""
 
+    schema_version: ClassVar[int] = 2
+
     group_id: int | None = Field(default=None, ge=1)
     album_id: str | None = Field(default=None, pattern=r"^[0-9]{1,20}$")
     privacy_view: VkAudience = 2
@@ -111,6 +115,8 @@ class VkMetadata(TextSettings):
 
 class MetadataConfig(TextSettings):
     """`metadata_config`: what holds for all platforms, and what for one of them alone."""
+
+    schema_version: ClassVar[int] = 2
 
     youtube: YouTubeMetadata = YouTubeMetadata()
     vk: VkMetadata = VkMetadata()

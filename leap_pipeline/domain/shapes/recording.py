@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from leap_pipeline.domain.shapes.base import Partial
 from leap_pipeline.domain.shapes.processing import (
@@ -22,6 +22,8 @@ class RecordingPreferences(Partial):
     everything that a template says can be said for one recording: another language, a title of its
     own (for one platform: in `metadata_config.youtube`), other presets, no automatic upload.
     """
+
+    schema_version: ClassVar[int] = 2
 
     video: VideoConfig = VideoConfig()
     transcription: TranscriptionConfig = TranscriptionConfig()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, Field, field_validator
 from pydantic import ValidationInfo as Info
@@ -22,6 +22,8 @@ class TranscriptionInfo(Shape):
     `words` and `segments` are counts: the transcript itself is the file `master.json`. `duration`
     in seconds; `real_time_factor` is the time it took for a second of speech.
     """
+
+    schema_version: ClassVar[int] = 2
 
     language: Text | None = None
     model: Text | None = None
@@ -106,6 +108,8 @@ class TrimMeta(Shape):
 class TopicsMeta(Shape):
     """`stage_meta` of EXTRACT_TOPICS; `version` is the one of `topics.json` that it added."""
 
+    schema_version: ClassVar[int] = 2
+
     model: Text | None = None
     version: str | None = Field(default=None, pattern=r"^v[1-9][0-9]*$")
     granularity: str | None = Field(default=None, pattern=r"^(long|short)$")
@@ -135,6 +139,8 @@ class Sent(Shape):
 
 class Published(Shape):
     """A video on a platform."""
+
+    schema_version: ClassVar[int] = 2
 
     video_id: Text | None = None
     url: StoredUrl | None = None

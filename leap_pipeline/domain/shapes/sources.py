@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator
 
@@ -90,6 +90,8 @@ class ZoomMeta(Shape):
     `meeting_id` is the meeting's UUID, `topic` its name as Zoom wrote it, signs that cannot be seen
     included. `better_view` came after the download. `details` is whatever else Zoom said.
     """
+
+    schema_version: ClassVar[int] = 2
 
     meeting_id: str | None = None
     meeting_number: int | None = Field(default=None, ge=0)
