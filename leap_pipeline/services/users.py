@@ -42,13 +42,13 @@ def normal_email(email: str) -> str:
     return found
 
 
-def find_user(session: Session, email: str) -> User:
-    """The active user of an address, any case; raises `InputError` where there is none."""
+def find_user(session: Session, email: str, *, active: bool = True) -> User:
+    """The (active) user of an address, any case; raises `InputError` where there is none."""
     user = user_of(session, email)
     if user is None:
         msg = f"There is no user {email}: check the address, or make one with `leap user add`."
         raise InputError(msg)
-    if not user.is_active:
+    if active and not user.is_active:
         msg = f"The user {email} is switched off: an admin can switch the account on again."
         raise InputError(msg)
     return user
