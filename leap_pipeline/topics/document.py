@@ -9,9 +9,11 @@ from typing import Self
 
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
+from leap_pipeline.domain.shapes.base import Shape
+from leap_pipeline.domain.shapes.results import TopicTimestamp
 from leap_pipeline.errors import InputError
 from leap_pipeline.speech.files import read_json, write_whole
-from leap_pipeline.topics.shapes import Granularity, Pause, Shape, Topics, TopicTimestamp
+from leap_pipeline.topics.shapes import Granularity, Pause, Topics
 
 MANUAL = "manual"
 """The model of a version that a person made: no re-run takes its place."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from leap_pipeline.domain.shapes.results import TopicTimestamp
 from leap_pipeline.speech.transcript import Transcript
 from leap_pipeline.topics.segmentation import Lengths, divide
-from leap_pipeline.topics.shapes import Granularity, Pause, Topics, TopicTimestamp
+from leap_pipeline.topics.shapes import Granularity, Pause, Topics
 from leap_pipeline.topics.text import Sentence, base_language, sentences
 from leap_pipeline.topics.titles import Range, Titles
 

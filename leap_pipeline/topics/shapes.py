@@ -5,39 +5,16 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from leap_pipeline.domain.shapes.base import Shape
+from leap_pipeline.domain.shapes.results import Span, TopicTimestamp
 
 Granularity = Literal["long", "short"]
 """`long`: few and long topics; `short`: about twice as many."""
 
 
-class Shape(BaseModel):
-    """Frozen, finite, and without keys that nobody knows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Span(Shape):
-    start: float = Field(ge=0)
-    end: float = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _ends_after_start(self) -> Self:
-        if self.end < self.start:
-            msg = f"it ends at {self.end} s, before it starts at {self.start} s"
-            raise ValueError(msg)
-        return self
-
-
-class TopicTimestamp(_Span):
-    """One topic and when it is spoken about."""
-
-    topic: str = Field(min_length=1)
-    start: float = Field(ge=0)
-    end: float = Field(ge=0)
-
-
-class Pause(_Span):
+class Pause(Span):
     """A break in the lecture."""
 
 

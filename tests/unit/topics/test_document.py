@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from leap_pipeline.domain.shapes.results import TopicTimestamp
 from leap_pipeline.errors import InputError
 from leap_pipeline.topics.document import (
     MANUAL,
@@ -18,7 +19,7 @@ from leap_pipeline.topics.document import (
     read_document,
     write_document,
 )
-from leap_pipeline.topics.shapes import Pause, Topics, TopicTimestamp
+from leap_pipeline.topics.shapes import Pause, Topics
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -126,7 +127,7 @@ def change(content: dict[str, Any], path: str, value: Any) -> None:
     ("path", "value", "said"),
     [
         ("versions.1.topic_timestamps.0.start", "soon", r"versions\.1\.topic_timestamps\.0\.start"),
-        ("versions.0.topic_timestamps.0.start", 40.0, "ends at 29.5 s, before it starts at 40"),
+        ("versions.0.topic_timestamps.0.start", 40.0, "is 29.5 s, before its start at 40"),
         ("versions.0.topic_timestamps.1.start", 20.0, r"topic_timestamps\.1 starts at 20"),
         ("versions.0.granularity", "medium", r"versions\.0\.granularity"),
         ("versions.0.created_at", "2026-03-01T12:30:00", r"versions\.0\.created_at"),
