@@ -271,6 +271,12 @@ def test_topics_that_do_not_fit_take_the_chapters_with_them() -> None:
     assert notes(publication)[-1] == "YouTube makes no chapters: too few topics are left."
 
 
+def test_topics_that_are_not_shown_are_in_neither_text() -> None:
+    few = TopicsDisplay(min_length=4, max_count=1, show_timestamps=False)
+    publication = published(title="{topics}", description="{topics}", display=few)
+    assert (publication.title, publication.description) == ("Введение", "1. Введение")
+
+
 def test_values_do_not_bring_topics_of_their_own() -> None:
     assert published(replace(VALUES, topics="mine"), topics=()).description == (
         "Длительность: 1:30:09"
