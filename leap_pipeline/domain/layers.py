@@ -125,11 +125,6 @@ def merge(layers: Iterable[tuple[Json, WhoT]]) -> tuple[dict[str, Any], dict[Pat
     return merged, origins
 
 
-def deep_merge(layers: Iterable[Json | None]) -> dict[str, Any]:
-    """Dicts merge, lists and scalars replace, None says nothing."""
-    return merge((layer, None) for layer in layers if layer is not None)[0]
-
-
 def resolve(model: type[ModelT], layers: Iterable[tuple[Json, Origin]]) -> Resolved[ModelT]:
     """What the layers, the weakest first, come to.
 

@@ -37,6 +37,7 @@ class Shape(BaseModel):
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
+        hide_input_in_errors=True,  # some hold secrets, and errors are logged
         coerce_numbers_to_str=True,  # for stored rows: `parse` is strict and takes none
     )
 
@@ -108,19 +109,6 @@ def dotted(path: Path, root: str = "") -> str:
     return text
 
 
-def _under(root: str, path: str) -> str:
-    joint = "." if root and path and not path.startswith("[") else ""
-    return f"{root}{joint}{path}"
-
-
-def first_error(error: ValidationError, model: type[BaseModel] | None = None) -> tuple[str, str]:
-    """The path of the first wrong value and what is wrong; never the value itself.
-
-    With the model at hand an unknown key gets the key that was probably meant.
-    """
-    return _problem(error.errors(include_url=False)[0], model)
-
-
 def parse(model: type[ShapeT], value: object, root: str) -> ShapeT:
     """The document as its model, by JSON's own types: "20" is no number and 1 is not true.
 
@@ -151,6 +139,11 @@ def shape_error(problems: list[tuple[str, str]], root: str) -> ShapeError:
         others = ", ".join(f"`{path}`" for path, _ in problems[1:6])
         message += f" (wrong as well: {others}{', …' if len(problems) > 6 else ''})"
     return ShapeError(message if message.endswith("?") else f"{message}.", tuple(problems))
+
+
+def _under(root: str, path: str) -> str:
+    joint = "." if root and path and not path.startswith("[") else ""
+    return f"{root}{joint}{path}"
 
 
 def _problem(error: ErrorDetails, model: type[BaseModel] | None) -> tuple[str, str]:
@@ -285,8 +278,7 @@ def _unstorable_key(key: object, path: Path) -> Iterator[tuple[Path, str]]:
 
 def _unstorable_scalar(value: object) -> str | None:
     if isinstance(value, str):
-        whole = "\x00" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
-        return None if whole else "has a character that cannot be stored; remove it"
+        return None if _storable(value) else "has a character that cannot be stored; remove it"
     if isinstance(value, float):
         return None if math.isfinite(value) else "must be a finite number"
     if isinstance(value, int):
@@ -294,3 +286,10 @@ def _unstorable_scalar(value: object) -> str | None:
     if value is None:
         return None
     return f"is no JSON but a {type(value).__name__}; give text, numbers, lists or objects"
+
+
+def _storable(text: str) -> bool:
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False

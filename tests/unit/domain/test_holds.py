@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 
-from leap_pipeline.domain.config import ProcessingConfig
 from leap_pipeline.domain.holds import Hold, HoldKind, held
 from leap_pipeline.domain.planner import (
     PREPARE_ASSETS,
@@ -15,6 +14,7 @@ from leap_pipeline.domain.planner import (
     plan_prepare,
     plan_publish,
 )
+from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.states import (
     DownloadStatus,
     Phase,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from leap_pipeline.domain.layers import (
     Layer,
     Origin,
     OriginKind,
-    deep_merge,
     merge,
     resolve,
 )
@@ -26,11 +25,15 @@ TEMPLATE = Origin(OriginKind.TEMPLATE, 3, "ML course")
 RECORDING = Origin(OriginKind.RECORDING, 142)
 
 
+def deep_merge(layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return merge((layer, None) for layer in layers)[0]
+
+
 @pytest.mark.parametrize(
     ("layers", "merged"),
     [
         ([], {}),
-        ([None, {}], {}),
+        ([{}, {}], {}),
         ([{"a": 1}, {"a": 2}], {"a": 2}),
         ([{"a": 1}, {"a": None}], {"a": 1}),
         ([{"a": None}], {}),
@@ -45,7 +48,7 @@ RECORDING = Origin(OriginKind.RECORDING, 142)
     ],
 )
 def test_the_last_layer_that_says_something_wins(
-    layers: list[dict[str, Any] | None], merged: dict[str, Any]
+    layers: list[dict[str, Any]], merged: dict[str, Any]
 ) -> None:
     assert deep_merge(layers) == merged
 
@@ -86,7 +89,7 @@ def test_layers_can_be_grouped_in_any_way(
     whole = deep_merge([first, second, third])
     assert deep_merge([deep_merge([first, second]), third]) == whole
     assert deep_merge([first, deep_merge([second, third])]) == whole
-    assert deep_merge([whole, {}, None]) == whole
+    assert deep_merge([{}, whole, {}]) == whole
     assert deep_merge([whole, whole]) == whole
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from leap_pipeline.domain.shapes.processing import TranscriptionConfig, VideoConfig
 from leap_pipeline.domain.shapes.publishing import (
     OutputConfig,
@@ -14,7 +16,7 @@ from leap_pipeline.domain.shapes.publishing import (
 )
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "configuration.md"
-TABLES = {
+TABLES: dict[str, type[BaseModel]] = {
     "video": VideoConfig,
     "speech": TranscriptionConfig,
     "titles": TextSettings,
