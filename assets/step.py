@@ -20,6 +20,7 @@ from leap_pipeline.errors import (
     Superseded,
     TransientError,
 )
+from leap_pipeline.redaction import redact
 from leap_pipeline.services.work import Artifact, Begun, Work
 from resources.leap import PHASE_TAG, LeapResource
 
@@ -126,7 +127,7 @@ def _outcome_kept(context: dg.AssetExecutionContext, work: Work, asset: Asset) -
     except Superseded as gone:
         raise dg.Failure(description=str(gone), allow_retries=False) from gone
     except MustWaitError as wait:
-        work.wait_until(wait.due_at, str(wait))
+        work.wait_until(wait.due_at, redact(str(wait)))
         context.log.info("Waiting until %s: %s", wait.due_at.isoformat(), wait)
     except TransientError:
         # The database is away, so nothing can be marked: the lock goes with this process, and
@@ -134,10 +135,12 @@ def _outcome_kept(context: dg.AssetExecutionContext, work: Work, asset: Asset) -
         context.log.warning("The database or a service went away; the work will be taken up again.")
         raise
     except LeapError as error:
-        work.fail(asset, kept.begun, str(error))
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        reason = redact(str(error))
+        work.fail(asset, kept.begun, reason)
+        raise dg.Failure(description=reason, allow_retries=False) from error
     except Exception as error:  # border of an asset: whatever it is, the recording must say FAILED
-        work.fail(asset, kept.begun, f"unexpected {type(error).__name__}: {error}"[:1000])
+        reason = redact(f"unexpected {type(error).__name__}: {error}")
+        work.fail(asset, kept.begun, reason[:1000])
         raise
 
 

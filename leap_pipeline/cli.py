@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from leap_pipeline.commands import config, db, speech, steer, system, texts, users
+from leap_pipeline import logs
+from leap_pipeline.commands import config, credentials, db, speech, steer, system, texts, users
 from leap_pipeline.commands.dagster_commands import app as dagster_app
 from leap_pipeline.commands.demo import demo
 from leap_pipeline.commands.doctor import doctor
@@ -18,6 +18,7 @@ from leap_pipeline.commands.ingest import ingest
 from leap_pipeline.commands.run import run
 from leap_pipeline.commands.trim import trim
 from leap_pipeline.errors import LeapError
+from leap_pipeline.redaction import redact
 from leap_pipeline.settings import Settings
 
 app = typer.Typer(
@@ -64,11 +65,17 @@ for command in COMMANDS:
 app.add_typer(db.app, name="db", help="The application's database.")
 app.add_typer(config.app, name="config", help="The configuration of recordings.")
 app.add_typer(users.app, name="user", help="User accounts.")
+app.add_typer(
+    credentials.app,
+    name="credentials",
+    help="Accounts at the platforms, and the keys they are under.",
+)
 app.add_typer(dagster_app, name="dagster", help="What Dagster keeps of LEAP.")
 
 
 def main() -> None:
     """Run the command; an error is one sentence and an exit code that is not 0."""
+    logs.install()
     try:
         # Not standalone, Typer raises errors, and returns the code of an exit or of Ctrl-C (130).
         sys.exit(app(standalone_mode=False))
@@ -103,7 +110,7 @@ def _setting(error: ValidationError) -> str:
 
 def _fail(sentence: str, error: Exception, *, code: int = 1) -> None:
     if _debug["on"]:
-        traceback.print_exception(error)
+        sys.stderr.write(logs.traceback_of(error))
     if sentence:
-        sys.stderr.write(f"leap: {sentence}\n")
+        sys.stderr.write(f"leap: {redact(sentence)}\n")
     sys.exit(code)

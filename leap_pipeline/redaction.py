@@ -115,14 +115,11 @@ def redact(text: str) -> str:
 
 
 def redact_tree(value: Any) -> Any:
-    """JSON-like data without its secrets: texts are redacted, values of secret names are hidden."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: _redact_entry(key, inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [redact_tree(inner) for inner in value]
-    return value
+    """JSON without its secrets: texts are redacted; below a secret's name every value is hidden.
+
+    The structure stays as it is, and so do keys and what stands under keys that begin with `__`.
+    """
+    return _redacted(value, hidden=False)
 
 
 def is_secret_name(name: str) -> bool:
@@ -130,7 +127,18 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.fullmatch(name) is not None
 
 
-def _redact_entry(key: Any, value: Any) -> Any:
-    if isinstance(key, str) and is_secret_name(key) and value not in (None, "", True, False):
-        return HIDDEN
-    return redact_tree(value)
+def _redacted(value: Any, *, hidden: bool) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: inner
+            if str(key).startswith("__")
+            else _redacted(inner, hidden=hidden or is_secret_name(str(key)))
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_redacted(inner, hidden=hidden) for inner in value]
+    if isinstance(value, str):
+        return (HIDDEN if value else value) if hidden else redact(value)
+    if hidden and isinstance(value, int | float) and not isinstance(value, bool):
+        return 0
+    return value

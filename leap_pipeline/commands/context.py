@@ -17,6 +17,7 @@ from leap_pipeline.db.models.users import User
 from leap_pipeline.db.urls import DatabaseUrls
 from leap_pipeline.domain.identity import partition_key, recording_of
 from leap_pipeline.errors import InputError, UserActionError
+from leap_pipeline.security.keys import ensure_keys
 from leap_pipeline.settings import Settings, load_settings
 from leap_pipeline.storage.local import LocalStorage
 
@@ -40,6 +41,7 @@ def open_platform() -> Platform:
         msg = f"{settings.home} cannot be made ({error.strerror}): set LEAP_HOME to another folder."
         raise UserActionError(msg) from error
     urls = prepare(settings)
+    ensure_keys(settings)
     return Platform(settings, urls, Database(urls), LocalStorage(settings.storage))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
 PARTITIONS = "recordings"
 
 
-def instance_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
+def instance_config(settings: Settings) -> dict[str, object]:
     """The content of `dagster.yaml` (https://docs.dagster.io/deployment/oss/dagster-yaml)."""
-    url = urls.dagster.render_as_string(hide_password=False)
     return {
-        "storage": {"postgres": {"postgres_url": url}},
+        "storage": {
+            "custom": {
+                "module": "leap_pipeline.orchestration.dagster_storage",
+                "class": "RedactingStorage",
+                "config": {"url_file": str(_url_file(settings))},
+            }
+        },
         "run_coordinator": {
             "module": "dagster",
             "class": "QueuedRunCoordinator",
@@ -43,14 +49,23 @@ def instance_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]
 
 
 def write_dagster_home(settings: Settings, urls: DatabaseUrls) -> None:
-    """Write `dagster.yaml` where it differs; only its owner may read it, for it has a password."""
+    """Write `dagster.yaml`, and beside it the database's URL, where they differ.
+
+    Only their owner may read them, for the URL has a password.
+    """
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "dagster.yaml"
-    content = yaml.safe_dump(instance_config(settings, urls), sort_keys=False)
-    if file.exists() and file.read_text() == content:
-        return
-    write_private(file, content)
+    _write(_url_file(settings), urls.dagster.render_as_string(hide_password=False) + "\n")
+    _write(folder / "dagster.yaml", yaml.safe_dump(instance_config(settings), sort_keys=False))
+
+
+def _url_file(settings: Settings) -> Path:
+    return settings.dagster_home.resolve() / "database.url"
+
+
+def _write(file: Path, content: str) -> None:
+    if not file.exists() or file.read_text() != content:
+        write_private(file, content)
 
 
 def environment(settings: Settings) -> dict[str, str]:

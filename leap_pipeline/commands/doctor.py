@@ -17,14 +17,19 @@ from rich.table import Table
 from leap_pipeline.commands.context import print_json
 from leap_pipeline.db import migrate
 from leap_pipeline.db.bootstrap import prepare
+from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import DatabaseUrls, where
 from leap_pipeline.errors import LeapError
 from leap_pipeline.media import ffmpeg
+from leap_pipeline.security.keys import KeyFile, KeySource, key_source
+from leap_pipeline.security.vault import Vault
+from leap_pipeline.services.key_rotation import Inventory, count_secrets, take_stock
 from leap_pipeline.settings import Settings, load_settings
 from leap_pipeline.speech.models import resolve_model
 from leap_pipeline.supervisor.status import read_status
 
 FREE_GIB = 5
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,38 @@ def _revision(urls: DatabaseUrls) -> str:
     return f"revision {migrate.current(urls)} of {migrate.head()}"
 
 
+def _credentials(settings: Settings) -> Finding:
+    what = "encryption keys"
+    source = key_source(settings)
+    database = Database(prepare(settings))
+    if isinstance(source, KeyFile) and not source.path.exists():
+        stored = count_secrets(database)
+        lost = f"{stored} stored credentials cannot be read without it: put its copy back"
+        return Finding(what, f"no {source.name} yet", lost if stored else "")
+    vault = Vault(source)
+    stock = take_stock(database, vault)
+    found = (
+        f"{source.name} (keys: {vault.key_count}, credentials: {stock.total}): who loses it loses "
+        "every stored credential, so keep a copy"
+    )
+    return Finding(what, found, _mend_keys(source, stock))
+
+
+def _mend_keys(source: KeySource, stock: Inventory) -> str:
+    if stock.unreadable:
+        rows = ", ".join(str(each.id) for each in stock.unreadable[:SHOWN])
+        more = ", …" if len(stock.unreadable) > SHOWN else ""
+        return (
+            f"{len(stock.unreadable)} of {stock.total} credentials cannot be decrypted ({rows}"
+            f"{more}): put back the key they were written with, or connect these accounts again"
+        )
+    if stock.older:
+        return f"{stock.older} credentials need an older key: run `leap credentials rotate`"
+    if isinstance(source, KeyFile) and source.is_open_to_others():
+        return f"other accounts of this machine may read it: chmod 600 {source.name}"
+    return ""
+
+
 def _ffmpeg(_settings: Settings) -> Finding:
     out = subprocess.run(
         [ffmpeg.executable(), "-version"], capture_output=True, text=True, check=True, timeout=30
@@ -130,6 +167,7 @@ LOOKS: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
     ("home", _home),
     ("storage", _storage),
     ("PostgreSQL", _database),
+    ("encryption keys", _credentials),
     ("FFmpeg", _ffmpeg),
     ("speech model", _speech),
     ("ports", _ports),

@@ -5,9 +5,12 @@ import warnings
 import dagster as dg
 
 from assets import speech, uploads, video
+from leap_pipeline import logs
 from leap_pipeline.orchestration.jobs import prepare, publish
 from leap_pipeline.orchestration.sensors import reconcile_sensor
 from resources.leap import LeapResource
+
+logs.install()
 
 
 def _assets() -> list[dg.AssetsDefinition]:

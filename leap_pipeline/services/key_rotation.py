@@ -92,6 +92,15 @@ def take_stock(database: Database, vault: Vault) -> Inventory:
     return Inventory(current + older + len(unreadable), current, older, tuple(unreadable))
 
 
+def count_secrets(database: Database) -> int:
+    """How many tokens are stored."""
+    with database.system() as session:
+        return sum(
+            session.scalar(select(func.count()).select_from(column.table)) or 0
+            for column in ENCRYPTED
+        )
+
+
 def rotate(
     database: Database, settings: Settings, *, progress: ProgressCallback = ignore
 ) -> Rotation:
@@ -200,7 +209,7 @@ def _reencrypt_all(
 
 
 def _reencrypt_once(database: Database, vault: Vault, progress: ProgressCallback) -> int:
-    expected = max(1, _count(database))
+    expected = max(1, count_secrets(database))
     seen = done = 0
     for column, rows in _batches(database):
         seen += len(rows)
@@ -269,14 +278,6 @@ def _after(session: Session, column: Column[str], last: int) -> Sequence[Row[int
     return session.execute(
         select(number, column).where(number > last).order_by(number).limit(BATCH)
     ).all()
-
-
-def _count(database: Database) -> int:
-    with database.system() as session:
-        return sum(
-            session.scalar(select(func.count()).select_from(column.table)) or 0
-            for column in ENCRYPTED
-        )
 
 
 @contextmanager
