@@ -10,11 +10,22 @@ import typer
 from pydantic import ValidationError
 
 from leap_pipeline import logs
-from leap_pipeline.commands import config, credentials, db, speech, steer, system, texts, users
+from leap_pipeline.commands import (
+    config,
+    credentials,
+    db,
+    deletion,
+    speech,
+    steer,
+    system,
+    texts,
+    users,
+)
 from leap_pipeline.commands.dagster_commands import app as dagster_app
 from leap_pipeline.commands.demo import demo
 from leap_pipeline.commands.doctor import doctor
 from leap_pipeline.commands.ingest import ingest
+from leap_pipeline.commands.quotas import plan_app, quota_app
 from leap_pipeline.commands.run import run
 from leap_pipeline.commands.trim import trim
 from leap_pipeline.errors import LeapError
@@ -51,6 +62,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     steer.release,
     steer.skip,
     steer.unskip,
+    deletion.delete,
+    deletion.restore,
     system.up,
     system.down,
     system.status,
@@ -70,6 +83,9 @@ app.add_typer(
     name="credentials",
     help="Accounts at the platforms, and the keys they are under.",
 )
+app.add_typer(quota_app, name="quota", help="What users may use, and what they used.")
+app.add_typer(plan_app, name="plan", help="The plans, and who has which.")
+app.add_typer(deletion.app, name="retention", help="What expires and goes for good.")
 app.add_typer(dagster_app, name="dagster", help="What Dagster keeps of LEAP.")
 
 

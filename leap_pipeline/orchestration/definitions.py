@@ -7,6 +7,7 @@ import dagster as dg
 from assets import speech, uploads, video
 from leap_pipeline import logs
 from leap_pipeline.orchestration.jobs import prepare, publish
+from leap_pipeline.orchestration.retention import retention, retention_schedule
 from leap_pipeline.orchestration.sensors import reconcile_sensor
 from resources.leap import LeapResource
 
@@ -24,7 +25,8 @@ def _assets() -> list[dg.AssetsDefinition]:
 
 defs = dg.Definitions(
     assets=_assets(),
-    jobs=[prepare, publish],
+    jobs=[prepare, publish, retention],
+    schedules=[retention_schedule],
     sensors=[reconcile_sensor],
     resources={"leap": LeapResource()},
     # A process a step costs five times the CPU, and one claim has to span all steps of a run.

@@ -68,28 +68,22 @@ def delete_for_good(
 def recount_storage(database: Database, at: datetime, *, dry_run: bool = False) -> list[str]:
     """Set the storage of users for whom this month's number is not the sum; their ids."""
     with database.system() as session:
-        sums = dict(
-            session.execute(
-                select(StoredObject.user_id, func.sum(StoredObject.bytes)).group_by(
-                    StoredObject.user_id
-                )
+        stored = session.execute(
+            select(StoredObject.user_id, func.sum(StoredObject.bytes)).group_by(
+                StoredObject.user_id
             )
-            .tuples()
-            .all()
         )
-        told = dict(
-            session.execute(
-                select(QuotaUsage.user_id, QuotaUsage.storage_used_gb).where(
-                    QuotaUsage.period == period_of(at)
-                )
+        sums = {user_id: stored_gb(int(found)) for user_id, found in stored}
+        counted = session.execute(
+            select(QuotaUsage.user_id, QuotaUsage.storage_used_gb).where(
+                QuotaUsage.period == period_of(at)
             )
-            .tuples()
-            .all()
         )
+        told = {user_id: found or 0 for user_id, found in counted}
     wrong = [
         user_id
         for user_id in sorted(sums.keys() | told.keys())
-        if (told.get(user_id) or 0) != stored_gb(int(sums.get(user_id, 0)))
+        if told.get(user_id, 0) != sums.get(user_id, 0)
     ]
     for user_id in () if dry_run else wrong:
         with database.system() as session:

@@ -241,9 +241,9 @@ class Bench:
         }
 
 
-def make_bench(database: Database, root: Path) -> Bench:
+def make_bench(database: Database, root: Path, email: str = "owner@example.org") -> Bench:
     with database.system() as session:
-        user = add_user(session, "owner@example.org", "Owner")
+        user = add_user(session, email, "Owner")
         user_id, slug = user.id, user.user_slug
         assign_plan(session, user_id, "Enterprise", change=Change(SYSTEM, datetime.now(UTC)))
     return Bench(database, LocalStorage(root), user_id, slug)

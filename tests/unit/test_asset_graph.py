@@ -15,7 +15,7 @@ SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "asset_graph.json"
 
 
 def described() -> dict[str, Any]:
-    """Keys, dependencies, policies and checks of every asset; jobs and sensors."""
+    """Keys, dependencies, policies and checks of every asset; jobs, sensors and schedules."""
     graph = defs.resolve_asset_graph()
     assets = {}
     for key in sorted(graph.get_all_asset_keys(), key=str):
@@ -47,6 +47,15 @@ def described() -> dict[str, Any]:
                 "running": sensor.default_status.value == "RUNNING",
             }
             for sensor in repository.sensor_defs
+        },
+        "schedules": {
+            schedule.name: {
+                "cron": schedule.cron_schedule,
+                "timezone": schedule.execution_timezone,
+                "job": schedule.job_name,
+                "running": schedule.default_status.value == "RUNNING",
+            }
+            for schedule in repository.schedule_defs
         },
     }
 
