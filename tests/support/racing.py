@@ -1,48 +1,55 @@
-"""Many processes that do the same thing at the same moment."""
+"""A worker that races for a recording; a module of its own, so that its processes start fast."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
-from typing import Any
+from multiprocessing.synchronize import Barrier, Event
+from pathlib import Path
 
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.urls import DatabaseUrls
+from leap_pipeline.domain.planner import Asset
+from leap_pipeline.domain.states import Phase
 from leap_pipeline.errors import LeapError
+from leap_pipeline.services import claim as claiming
+from leap_pipeline.services.claim import Token
+from leap_pipeline.storage.local import LocalStorage
+from tests.support.bench import do
 
-PATIENCE = 60
-Act = Callable[[Database, Any], Any]
-
-
-def race(database: Database, act: Act, arguments: Sequence[Any]) -> list[str]:
-    """`act(database, argument)` in a process of its own for each argument, all begun at once.
-
-    Returns what each made of it: "ok", or the name of the `LeapError` that refused it.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([act.__module__])
-    barrier, outcomes = context.Barrier(len(arguments)), context.Queue()
-    racers = [
-        context.Process(target=_run, args=(database.urls, act, each, barrier, outcomes))
-        for each in arguments
-    ]
-    for racer in racers:
-        racer.start()
-    found = [outcomes.get(timeout=PATIENCE) for _ in racers]
-    for racer in racers:
-        racer.join(PATIENCE)
-    return found
+PATIENCE = 60.0
+LOCK_WAIT = 0.5
 
 
-def _run(urls: Any, act: Act, argument: Any, barrier: Barrier, outcomes: Queue[str]) -> None:
-    database = Database(urls)
+@dataclass(frozen=True)
+class Race:
+    """What each runner is told; `token` is that of a launch which came up fifty times."""
+
+    urls: DatabaseUrls
+    storage: Path
+    recording: int
+    token: Token | None
+
+
+def runner(race: Race, start: Barrier, told: Queue[str], finished: Event) -> None:
+    """Claim; whoever wins works until all others are done, then does everything."""
+    database = Database(race.urls)
+    start.wait(PATIENCE)
+    claiming.LOCK_WAIT_SECONDS = LOCK_WAIT
     try:
-        barrier.wait(PATIENCE)
-        act(database, argument)
-        outcomes.put("ok")
-    except LeapError as refused:
-        outcomes.put(type(refused).__name__)
-    except BaseException as error:
-        outcomes.put(f"{type(error).__name__}: {error}")
-        raise
+        work = claiming.claim(
+            database,
+            LocalStorage(race.storage),
+            race.recording,
+            phase=Phase.PREPARE,
+            token=race.token,
+        )
+    except LeapError as error:
+        told.put(type(error).__name__)
+        return
+    begun = work.begin(Asset.RAW_VIDEO)
+    told.put("won")
+    finished.wait(PATIENCE)
+    assert begun.left_out is None
+    do(work)
+    work.close()
