@@ -18,9 +18,11 @@ from leap_pipeline.commands import (
     speech,
     steer,
     system,
+    templates,
     texts,
     users,
 )
+from leap_pipeline.commands.adopt import adopt
 from leap_pipeline.commands.dagster_commands import app as dagster_app
 from leap_pipeline.commands.demo import demo
 from leap_pipeline.commands.doctor import doctor
@@ -67,6 +69,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     system.up,
     system.down,
     system.status,
+    adopt,
     doctor,
     trim,
     speech.transcribe,
@@ -77,6 +80,9 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(db.app, name="db", help="The application's database.")
 app.add_typer(config.app, name="config", help="The configuration of recordings.")
+app.add_typer(
+    templates.app, name="templates", help="Templates, and the recordings that they take."
+)
 app.add_typer(users.app, name="user", help="User accounts.")
 app.add_typer(
     credentials.app,
