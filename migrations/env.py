@@ -46,6 +46,7 @@ def options() -> dict[str, Any]:
         "target_metadata": metadata,
         "compare_type": True,
         "compare_server_default": True,
+        "include_object": migrate.is_compared,
         "transaction_per_migration": True,
         "process_revision_directives": number,
     }

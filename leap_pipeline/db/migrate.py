@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from leap_pipeline.db.connection_errors import explained
 from leap_pipeline.db.metadata import metadata
 from leap_pipeline.db.migration_lock import LOCK_TIMEOUT, STATEMENT_TIMEOUT, migrating
+from leap_pipeline.db.models.recordings import TRIGRAM_INDEX
 from leap_pipeline.db.roles import ensure_roles
 from leap_pipeline.db.urls import CONNECT_SECONDS, DatabaseUrls, where
 from leap_pipeline.errors import TransientError, UserActionError
@@ -94,10 +95,19 @@ def is_current(urls: DatabaseUrls) -> bool:
 
 def check_drift(urls: DatabaseUrls) -> list[str]:
     """Differences between the models and the database, as Alembic words them; [] where none."""
-    options = {"compare_type": True, "compare_server_default": True}
+    options = {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_object": is_compared,
+    }
     with _explained(urls.migration), connected(urls.migration) as connection:
         context = MigrationContext.configure(connection, opts=options)
         return [repr(difference) for difference in compare_metadata(context, metadata)]
+
+
+def is_compared(_object: object, name: str | None, *_: object) -> bool:
+    """Not the index that is there on some servers only."""
+    return name != TRIGRAM_INDEX
 
 
 def role_members(urls: DatabaseUrls) -> tuple[str, ...]:

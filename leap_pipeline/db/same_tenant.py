@@ -22,15 +22,16 @@ BEGIN
     RETURN NEW;
 END $$
 """
-# `IN` and not EXISTS with two conditions: the plan is then always the parent's primary key.
+# Without percent signs, which Alembic doubles where it writes a script.
 COLUMN_CHECK = """
     IF NEW.{column} IS NOT NULL
         AND (TG_OP = 'INSERT' OR NEW.{column} IS DISTINCT FROM OLD.{column})
         AND NOT EXISTS (SELECT FROM {parent} AS parent WHERE parent.id = NEW.{column}
             AND parent.user_id IS NOT DISTINCT FROM NEW.user_id)
     THEN
-        RAISE EXCEPTION '{table}.{column}: there is no % in {parent}', NEW.{column}
-            USING ERRCODE = 'foreign_key_violation', TABLE = '{table}', COLUMN = '{column}';
+        RAISE EXCEPTION USING
+            MESSAGE = '{table}.{column}: there is no ' || NEW.{column} || ' in {parent}',
+            ERRCODE = 'foreign_key_violation', TABLE = '{table}', COLUMN = '{column}';
     END IF;
 """
 IDS_CHECK = """
@@ -42,8 +43,10 @@ IDS_CHECK = """
                 WHERE parent.user_id = NEW.user_id AND parent.id::TEXT = given.id)
             LIMIT 1;
         IF FOUND THEN
-            RAISE EXCEPTION '{table}.{path}: there is no % in {parent}', COALESCE(stranger, 'null')
-                USING ERRCODE = 'foreign_key_violation', TABLE = '{table}', COLUMN = '{column}';
+            RAISE EXCEPTION USING
+                MESSAGE = '{table}.{said}: there is no ' || COALESCE(stranger, 'null')
+                    || ' in {parent}',
+                ERRCODE = 'foreign_key_violation', TABLE = '{table}', COLUMN = '{column}';
         END IF;
     END IF;
 """
@@ -67,8 +70,7 @@ def keep_references(
         for column, parent in columns.items()
     ]
     checks += [
-        # In the sentence the path is text: a quote in it is doubled.
-        IDS_CHECK.replace("'{table}.{path}:", "'{table}.{said}:").format(
+        IDS_CHECK.format(
             table=table,
             path=path,
             said=path.replace("->", ".").replace("'", ""),

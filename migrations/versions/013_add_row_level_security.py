@@ -222,8 +222,9 @@ COUNT_FUNCTIONS = ("leap_count_inserted", "leap_count_deleted", "leap_count_chan
 APPEND_ONLY = """
 CREATE FUNCTION leap_append_only() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'what is in % stays as it is', TG_TABLE_NAME
-        USING ERRCODE = 'insufficient_privilege';
+    RAISE EXCEPTION USING
+        MESSAGE = 'what is in ' || TG_TABLE_NAME || ' stays as it is',
+        ERRCODE = 'insufficient_privilege';
 END $$
 """
 APPEND_ONLY_TRIGGER = """

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from leap_pipeline.db import migrate
@@ -66,6 +67,7 @@ def test_the_models_make_the_same_tables_as_the_migrations(
     migrate.upgrade(urls_of(url))
     with any_server.database(migrated=False) as other:
         with migrate.connected(other) as connection:
+            connection.execute(text("CREATE EXTENSION pg_trgm"))
             metadata.create_all(connection)
             connection.commit()
         assert facts_at(other) == facts_at(url)

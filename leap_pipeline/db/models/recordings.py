@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Computed,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leap_pipeline.db.base import (
@@ -23,6 +32,15 @@ from leap_pipeline.db.models.users import OwnerId
 _OWNED = "all, delete-orphan"
 
 
+TRIGRAM_INDEX = "idx_recordings_name_trgm"
+
+
+def has_trigrams(_index: Any, _target: Any, bind: Any, **_: Any) -> bool:
+    """Does the database have pg_trgm, which the index for the system's searches needs?"""
+    query = "SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'"
+    return bind is not None and bind.scalar(text(query)) is not None
+
+
 class Recording(Base):
     """One lecture; `duration` in seconds, `video_file_size` in bytes, paths are storage keys."""
 
@@ -37,6 +55,43 @@ class Recording(Base):
         Index("idx_recordings_deleted", "deleted", "user_id"),
         Index("idx_recordings_delete_state", "delete_state"),
         Index("idx_recordings_failed", "failed", "user_id", postgresql_where=text("failed = TRUE")),
+        # Beyond the design (015).
+        Index(
+            "idx_recordings_search",
+            "user_id",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_include=["search_name", "deleted"],
+        ),
+        Index("idx_recordings_user_start", "user_id", text("start_time DESC")),
+        Index("idx_recordings_user_name", "user_id", "display_name"),
+        Index("idx_recordings_user_status", "user_id", "status", text("created_at DESC")),
+        Index("idx_recordings_template_created", "template_id", text("created_at DESC")),
+        Index("idx_recordings_source_created", "input_source_id", text("created_at DESC")),
+        Index("idx_recordings_created", text("created_at DESC")),
+        Index(
+            "idx_recordings_bin",
+            "user_id",
+            text("created_at DESC"),
+            postgresql_where=text("deleted"),
+        ),
+        Index(
+            "idx_recordings_hard_delete",
+            "hard_delete_at",
+            postgresql_where=text("delete_state = 'soft_deleted'"),
+        ),
+        Index(
+            "idx_recordings_expire",
+            "expire_at",
+            postgresql_where=text("expire_at IS NOT NULL"),
+        ),
+        Index("idx_recordings_prefs", "processing_preferences", postgresql_using="gin"),
+        Index(
+            TRIGRAM_INDEX,
+            "display_name",
+            postgresql_using="gin",
+            postgresql_ops={"display_name": "gin_trgm_ops"},
+        ).ddl_if(callable_=has_trigrams),
     )
 
     id: Mapped[SerialId]
@@ -88,6 +143,10 @@ class Recording(Base):
     # COMPLETED or FAILED for the raw video, from which `status` is computed.
     skip_reason: Mapped[str | None] = mapped_column(String(1000))
     download_status: Mapped[str] = mapped_column(String(50), server_default="PENDING")
+    # Beyond the design (015): what a search reads.
+    search_name: Mapped[str | None] = mapped_column(
+        Text, Computed("lower(display_name)", persisted=True), deferred=True
+    )
 
     # No joined loading here: a status move locks the recording's row with FOR UPDATE, which
     # PostgreSQL refuses on the nullable side of an outer join.
@@ -162,6 +221,7 @@ class OutputTarget(Base):
         Index("idx_output_targets_preset", "preset_id"),
         Index("idx_output_targets_status", "target_type", "status"),
         Index("idx_output_targets_failed", "status", postgresql_where=text("status = 'FAILED'")),
+        Index("idx_output_targets_user_status", "user_id", "status"),
     )
 
     id: Mapped[SerialId]
@@ -191,6 +251,7 @@ class ProcessingStage(Base):
         Index("idx_processing_stages_recording", "recording_id"),
         Index("idx_processing_stages_user", "user_id"),
         Index("idx_processing_stages_status", "status", "stage_type"),
+        Index("idx_processing_stages_user_status", "user_id", "status"),
     )
 
     id: Mapped[SerialId]

@@ -57,6 +57,8 @@ class UserSubscription(Base):
         Index("idx_user_subscriptions_user", "user_id"),
         Index("idx_user_subscriptions_plan", "plan_id"),
         Index("idx_user_subscriptions_expires", "expires_at"),
+        Index("idx_user_subscriptions_created_by", "created_by"),
+        Index("idx_user_subscriptions_modified_by", "modified_by"),
     )
 
     id: Mapped[SerialId]
@@ -107,7 +109,10 @@ class QuotaChange(Base):
     """Who changed whose plan or limits, from what to what, and why."""
 
     __tablename__ = "quota_change_history"
-    __table_args__ = (Index("idx_quota_history_user", "user_id", text("created_at DESC")),)
+    __table_args__ = (
+        Index("idx_quota_history_user", "user_id", text("created_at DESC")),
+        Index("idx_quota_history_admin", "admin_user_id"),
+    )
 
     id: Mapped[SerialId]
     user_id: Mapped[OwnerId]

@@ -60,8 +60,6 @@ class RecordingFilter:
             said.append(row.start_time < self.until)
         if self.deleted is not False and not self.tombstones:
             said.append(row.delete_state.is_distinct_from("hard_deleted"))
-        if self.text.strip():
-            said.append(row.display_name.ilike(f"%{self.text.strip().translate(LIKE_ESCAPES)}%"))
         return said
 
 
@@ -132,6 +130,20 @@ class Recordings(Repository[Recording]):
             selectinload(Recording.stages),
             selectinload(Recording.targets).joinedload(OutputTarget.preset),
         )
+
+    def conditions(self, criteria: RecordingFilter | None) -> Sequence[Any]:
+        if criteria is None:
+            return ()
+        said = criteria.conditions()
+        looked_for = criteria.text.strip()
+        if looked_for and self.user_id is not None:
+            found = func.strpos(Recording.search_name, func.lower(looked_for))
+            return [*said, found > 0]
+        if looked_for:
+            # Over all tenants: here the trigram index may be used.
+            pattern = f"%{looked_for.translate(LIKE_ESCAPES)}%"
+            return [*said, Recording.display_name.ilike(pattern)]
+        return said
 
     def counts(self) -> RecordingCounts:
         """Of all recordings in the scope; statuses without any are left out."""

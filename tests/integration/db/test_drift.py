@@ -103,7 +103,10 @@ def test_new_revisions_get_the_next_number(checkout: Path, database_url: URL) ->
     assert alembic(checkout, nowhere, "history")[1].count(step) == 1
 
 
-def test_all_of_it_can_be_had_as_sql(checkout: Path, empty_database_url: URL) -> None:
+def test_all_of_it_can_be_had_as_sql(
+    checkout: Path, database_url: URL, empty_database_url: URL
+) -> None:
+    """Where the roles have been made, as `database_url` has them made."""
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     code, script = alembic(checkout, nowhere, "upgrade", "head", "--sql", streams="stdout")
     assert code == 0
