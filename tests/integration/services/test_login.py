@@ -216,6 +216,8 @@ def test_mistakes_before_a_success_are_forgiven(accounts: Accounts) -> None:
         for _ in range(ACCOUNT.free - 1):
             assert fail(accounts, HOME) == "wrong"
         assert accounts.login(HOME)
+    # nor do they count against the owner at a new place
+    assert fail_until_told_to_wait(accounts, CAFE) == ACCOUNT.free
 
 
 def test_one_address_that_tries_many_accounts_waits(accounts: Accounts) -> None:

@@ -266,6 +266,16 @@ def test_nobody_ends_a_session_of_somebody_else(accounts: Accounts) -> None:
     assert lives(accounts, token)
 
 
+def test_an_account_that_is_switched_off_behind_our_back_is_refused(accounts: Accounts) -> None:
+    """By SQL, which ends no session."""
+    user_id = accounts.add()
+    token = accounts.login()
+    accounts.run("UPDATE users SET is_active = false WHERE id = :u", u=user_id)
+    assert not lives(accounts, token)
+    with pytest.raises(SessionEnded):
+        accounts.sessions.refresh(token)
+
+
 def test_an_account_that_is_switched_on_again_has_no_sessions(accounts: Accounts) -> None:
     user_id = accounts.add()
     token = accounts.login()
