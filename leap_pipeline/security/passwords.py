@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import threading
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from leap_pipeline.errors import InputError
 
 SHORTEST, LONGEST = 10, 1024  # characters; more is never hashed
 PARAMETERS: Mapping[str, Any] = {"time_cost": 3, "memory_cost": 64 * 1024, "parallelism": 4}
+# Many logins at once must not take all memory: 256 MiB at most in a process, the others queue.
+_SLOTS = threading.BoundedSemaphore(4)
 BCRYPT_BYTES = 72  # bcrypt reads no more, and what wrote the older hashes cut them there in silence
 
 
@@ -54,7 +57,8 @@ def hash_password(plain: str) -> str:
     if len(plain) > LONGEST:
         msg = f"The password is longer than {LONGEST} characters: choose another one."
         raise InputError(msg)
-    return _hasher().hash(_normal(plain))
+    with _SLOTS:
+        return _hasher().hash(_normal(plain))
 
 
 def verify_password(plain: str, hashed: str) -> Verdict:
@@ -74,12 +78,14 @@ def verify_password(plain: str, hashed: str) -> Verdict:
 
 def verify_nobody(plain: str) -> None:
     """Take as long as the wrong password of a user would, for a user that does not exist."""
-    _hasher().hash(_normal(plain[:LONGEST]))
+    with _SLOTS:
+        _hasher().hash(_normal(plain[:LONGEST]))
 
 
 def _verify_argon2(plain: str, hashed: str) -> Verdict:
     try:
-        _hasher().verify(hashed, _normal(plain))
+        with _SLOTS:
+            _hasher().verify(hashed, _normal(plain))
     except argon2.exceptions.VerificationError:
         return WRONG
     except argon2.exceptions.InvalidHashError:
