@@ -31,30 +31,16 @@ _NAMES = (
     r"credentials?|signature|hashed[_-]?password|token[_-]?hash|encrypted[_-]?data|"
     r"secret|token|session[_-]?uri|upload[_-]?url)"
 )
-# More of them, but only in the query of a URL.
-_QUERY_NAMES = (
-    r"sig|pwd|pass|code|state|hash|access_key|key|upload_id|policy|expires|key-pair-id|"
-    r"jwt|auth|x-amz-[\w-]+|x-goog-[\w-]+|zak|tk|ak|" + _NAMES
-)
 _QUOTED = r'"(?:[^"\\]|\\.)*"?|' + r"'(?:[^'\\]|\\.)*'?"
 
 _I = re.IGNORECASE
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A URL's password, also one whose special characters were not encoded.
     (re.compile(r"(://[^\s/@:\"']{0,256}:)[^\s\"']{1,256}@"), rf"\1{HIDDEN}@"),
-    # The query of a signed URL, all of it.
-    (
-        re.compile(
-            rf"(https?://[^\s?\"'<>]{{1,2048}}\?)(?=[^\s\"'<>]{{0,4096}}?(?<![\w-])(?:{_QUERY_NAMES})=)"
-            r"[^\s\"'<>]+",
-            _I,
-        ),
-        rf"\1{HIDDEN}",
-    ),
     (
         re.compile(
             r"((?:proxy-)?authorization|x-[\w-]*(?:token|key|signature|secret))"
-            rf"([\"']?\s*[:=,]\s*)(?:{_QUOTED}|(?:(?:bearer|basic|token|digest)\s+)?[^\s,;\"'}}]+)",
+            rf"([\"']?\s*[:=,]\s*)(?:{_QUOTED}|(?:(?:bearer|basic|token|digest)\s+)?[^\s,;\"'}})\]]+)",
             _I,
         ),
         rf"\1\2{HIDDEN}",
@@ -66,6 +52,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(rf"([\"']{_NAMES}[\"']\s*:\s*)(?:{_QUOTED}|[^\s,}}\]]+)", _I),
         rf"\1{HIDDEN}",
     ),
+    # Several keys, separated by commas.
+    (re.compile(r"(encryption[_-]?keys?\s?=\s?)[^\s\"']+", _I), rf"\1{HIDDEN}"),
     # name=value, name='value', name="value"
     (
         re.compile(rf"((?<![\w-]){_NAMES}\s?=\s?)(?:{_QUOTED}|[^\s,;&)\]}}\"']+)", _I),
@@ -84,6 +72,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         HIDDEN,
     ),
 )
+# More names, but only in the query of a URL: one of them makes all of it a secret.
+_QUERY_NAMES = re.compile(
+    r"sig|pwd|pass|code|state|hash|access_key|key|upload_id|policy|key-pair-id|jwt|auth|zak|tk|ak|"
+    rf"x-amz-[\w-]+|x-goog-[\w-]+|{_NAMES}",
+    _I,
+)
+_URL_QUERY = re.compile(r"(https?://[^\s?\"'<>]{1,2048}\?)([^\s\"'<>]+)", _I)
 _SECRET_NAME = re.compile(rf"(?:{_NAMES}|(?:proxy-)?authorization|(?:set-)?cookie|pwd)", _I)
 
 _values: OrderedDict[str, None] = OrderedDict()
@@ -109,6 +104,7 @@ def redact(text: str) -> str:
     # Longest first: one secret may be part of another.
     for value in sorted(known, key=len, reverse=True):
         text = text.replace(value, HIDDEN)
+    text = _URL_QUERY.sub(_without_signed_query, text)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
@@ -125,6 +121,11 @@ def redact_tree(value: Any) -> Any:
 def is_secret_name(name: str) -> bool:
     """Is a value of this name (of a field, a header, a parameter) secret by its name alone?"""
     return _SECRET_NAME.fullmatch(name) is not None
+
+
+def _without_signed_query(url: re.Match[str]) -> str:
+    names = (part.partition("=")[0] for part in re.split("[&;]", url[2]))
+    return f"{url[1]}{HIDDEN}" if any(map(_QUERY_NAMES.fullmatch, names)) else url[0]
 
 
 def _redacted(value: Any, *, hidden: bool) -> Any:
