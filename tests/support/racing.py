@@ -7,6 +7,8 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
+from sqlalchemy.orm import configure_mappers
+
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import DatabaseUrls
 from leap_pipeline.domain.planner import Asset
@@ -17,6 +19,7 @@ from leap_pipeline.services.claim import Token
 from leap_pipeline.storage.local import LocalStorage
 from tests.support.bench import do
 
+configure_mappers()  # once here, and not in every process that is forked from here
 PATIENCE = 60.0
 LOCK_WAIT = 0.5
 

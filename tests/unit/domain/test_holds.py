@@ -73,9 +73,7 @@ def test_a_hold_stops_what_its_kind_and_target_say_and_nothing_else(
 
 
 def test_the_refusal_shows_reason_and_facts_of_every_hold() -> None:
-    gate = Hold(
-        HoldKind.QUALITY, "too little speech", facts={"speech_share": 0.03, "at_least": 0.2}
-    )
+    gate = Hold(HoldKind.QUALITY, "too little speech", facts={"share": 0.03, "at_least": 0.2})
     doubt = Hold(HoldKind.DOUBTFUL_UPLOAD, "look there first", V)
     assert plan_publish(given(gate, doubt), V).refused == (
         "it is held by a quality gate: too little speech (at_least 0.2, share 0.03); "
