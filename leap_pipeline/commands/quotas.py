@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.orm import Session
 
 from leap_pipeline.commands.context import open_platform, print_json, say
 from leap_pipeline.commands.steer import HERE
@@ -23,7 +22,7 @@ from leap_pipeline.services.subscriptions import (
     set_overrides,
     set_pay_as_you_go,
 )
-from leap_pipeline.services.users import user_of
+from leap_pipeline.services.users import find_user
 
 quota_app = typer.Typer(no_args_is_help=True)
 plan_app = typer.Typer(no_args_is_help=True)
@@ -53,7 +52,7 @@ def show(user: User, *, as_json: Json = False) -> None:
     """Show a user's month against the limits, the months before, and the changes."""
     platform = open_platform()
     with platform.database.system() as session:
-        user_id = _id_of(session, user)
+        user_id = find_user(session, user, active=False).id
         usage = usage_of(session, user_id, datetime.now(UTC))
         months = history(session, user_id)
         changed = changes(session, user_id)
@@ -102,7 +101,7 @@ def set_limits(
     platform = open_platform()
     change = Change(HERE, datetime.now(UTC), reason, notes)
     with platform.database.system() as session:
-        user_id = _id_of(session, user)
+        user_id = find_user(session, user, active=False).id
         if limits:
             set_overrides(session, user_id, limits, change=change)
         if pay_as_you_go is not None:
@@ -144,7 +143,7 @@ def assign(
     platform = open_platform()
     change = Change(HERE, datetime.now(UTC), reason, notes)
     with platform.database.system() as session:
-        user_id = _id_of(session, user)
+        user_id = find_user(session, user, active=False).id
         assign_plan(
             session,
             user_id,
@@ -155,14 +154,6 @@ def assign(
         )
         usage = usage_of(session, user_id, change.at)
     _tell(user, usage, as_json=as_json)
-
-
-def _id_of(session: Session, email: str) -> str:
-    found = user_of(session, email)
-    if found is None:
-        msg = f"There is no user {email}: check the address."
-        raise InputError(msg)
-    return found.id
 
 
 def _limit(name: str, text: str) -> int | None:

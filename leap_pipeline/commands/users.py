@@ -17,6 +17,7 @@ from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.permissions import Permission, Role
 from leap_pipeline.errors import InputError
 from leap_pipeline.services.audit import Actor
+from leap_pipeline.services.deletion import delete_user
 from leap_pipeline.services.users import (
     add_user,
     find_user,
@@ -102,6 +103,25 @@ def disable(email: Email, *, as_json: AsJson = False) -> None:
 def enable(email: Email, *, as_json: AsJson = False) -> None:
     """Switch an account on again."""
     _switch(email, active=True, as_json=as_json)
+
+
+@app.command()
+def remove(
+    email: Email,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, with all recordings.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a user with every recording and file, at once; what is published stays."""
+    if not yes:
+        msg = f"This deletes {email} with every recording and file: say --yes to do it."
+        raise InputError(msg)
+    platform = open_platform()
+    with platform.database.system() as session:
+        user = find_user(session, email, active=False)
+        document = _document(user)
+    delete_user(platform.database, platform.storage, user.id, actor=HERE)
+    _tell(document, f"{user.email} is deleted.", as_json=as_json)
 
 
 @app.command()

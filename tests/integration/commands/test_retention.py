@@ -84,6 +84,17 @@ def test_deleted_by_the_command_line_and_brought_back(bench: Bench) -> None:
     assert state(bench, first, second) == ["active", "soft_deleted"]  # all of it or nothing
 
 
+def test_a_user_is_removed_with_everything_but_not_by_mistake(bench: Bench) -> None:
+    processed(bench)
+    with pytest.raises(InputError, match="say --yes"):
+        leap("user", "remove", "owner@example.org")
+    assert bench.files()
+    assert leap("user", "remove", "owner@example.org", "--yes") == "owner@example.org is deleted.\n"
+    assert bench.files() == {}
+    with pytest.raises(InputError, match="There is no user"):
+        leap("user", "remove", "owner@example.org", "--yes")
+
+
 def test_a_dry_run_tells_and_changes_nothing(bench: Bench) -> None:
     gone, due = processed(bench), processed(bench)
     leap("delete", str(gone))

@@ -142,3 +142,18 @@ def test_a_forbidden_stage_is_left_out_with_its_reason(engineer: Engineer) -> No
     assert "can_process_video" in _reasons(result)[0]
     stages = {line.name: line for line in engineer.summary().stages}
     assert stages["TRIM"].status == "SKIPPED"
+
+
+def test_a_run_that_the_plan_does_not_allow_fails_with_the_reason(engineer: Engineer) -> None:
+    with engineer.database.system() as session:
+        connection = session.connection()
+        connection.exec_driver_sql(
+            "UPDATE user_subscriptions SET custom_max_recordings_per_month = 0"
+        )
+    before = engineer.summary()
+    result = engineer.materialize()
+    assert not result.success
+    failed = [event for event in result.all_events if event.is_step_failure]
+    assert [event.step_key for event in failed] == ["raw_video"]
+    assert "0 recordings a month are used up" in str(failed[0].step_failure_data)
+    assert engineer.summary() == before
