@@ -174,6 +174,7 @@ def quota_change(
 ) -> Values:
     """A line of the history; the old platform had the plans in columns and the rest in one JSON."""
     old, new = plans.get(row["old_plan_id"] or 0), plans.get(row["new_plan_id"] or 0)
+    values: tuple[Values | None, Values | None]
     if new is not None:
         before = old.sort_order if old is not None else 0
         kind = str(plan_change(before, new.sort_order))

@@ -10,7 +10,6 @@ from leap_pipeline.adoption.outcome import Notes, Row
 from leap_pipeline.domain.deletion import (
     ACTIVE,
     RESTORE_DAYS,
-    TOMBSTONE_NAME,
     DeleteState,
     Deletion,
     DeletionReason,
@@ -20,22 +19,6 @@ STATES = {
     "active": DeleteState.ACTIVE,
     "soft": DeleteState.SOFT_DELETED,
     "hard": DeleteState.HARD_DELETED,
-}
-# What a recording that was deleted for good does not keep.
-TOMBSTONE: dict[str, Any] = {
-    "display_name": TOMBSTONE_NAME,
-    **dict.fromkeys(
-        (
-            "local_video_path",
-            "processed_video_path",
-            "processed_audio_path",
-            "transcription_dir",
-            "transcription_info",
-            "topic_timestamps",
-            "main_topics",
-            "processing_preferences",
-        )
-    ),
 }
 
 

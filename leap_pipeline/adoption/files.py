@@ -80,7 +80,9 @@ class Files:
 
     def take_thumbnails(self, old_slug: int, new_slug: int) -> list[Stored]:
         """A user's own pictures."""
-        return self.take(*(f"{user_folder(slug)}/thumbnails" for slug in (old_slug, new_slug)))
+        return self.take(
+            f"{user_folder(old_slug)}/thumbnails", f"{user_folder(new_slug)}/thumbnails"
+        )
 
     def _bring(self, old: Path, new: Path) -> None:
         if new.exists() and (new.samefile(old) or new.stat().st_size == old.stat().st_size):

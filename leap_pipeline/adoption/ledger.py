@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import func, inspect, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from leap_pipeline.adoption.outcome import Entry, Outcome, chunks
+from leap_pipeline.adoption.target import table_of
 from leap_pipeline.db.models.adoption import AdoptedRow
 
 BATCH = 2000
-_NEW = insert(inspect(AdoptedRow).local_table)
+_NEW = insert(table_of(AdoptedRow))
 _SAID = {name: _NEW.excluded[name] for name in ("new_key", "outcome", "note")}
 _NOTE = _NEW.on_conflict_do_update(
     constraint="uq_adopted_rows_row",
@@ -69,7 +70,7 @@ class Ledger:
         known |= {key: each for (of, key), each in self._noted.items() if of == table}
         yield from known.values()
 
-    def _of(self, table: str) -> tuple[object, ...]:
+    def _of(self, table: str) -> tuple[ColumnElement[bool], ...]:
         return AdoptedRow.source == self.source, AdoptedRow.table_name == table
 
     def _values(self, entry: Entry) -> dict[str, str | None]:

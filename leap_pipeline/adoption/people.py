@@ -78,7 +78,7 @@ def take_users(move: Move, user_ids: list[str]) -> dict[str, tuple[int, int]]:
             )
             for row in rows:
                 if row["id"] in here or move.target.dry:
-                    own = here.get(row["id"], row["user_slug"])
+                    own = here[row["id"]] if row["id"] in here else row["user_slug"]
                     slugs[row["id"]] = (row["user_slug"], own)
                     move.users.setdefault(row["id"], row["timezone"])
     return slugs

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leap_pipeline.adoption.coverage import say_unread
-from leap_pipeline.adoption.deletions import TOMBSTONE, deletion
+from leap_pipeline.adoption.deletions import deletion
 from leap_pipeline.adoption.documents import fitted
 from leap_pipeline.adoption.library import output
 from leap_pipeline.adoption.outcome import Entry, Notes, Row, left, taken
@@ -17,7 +17,7 @@ from leap_pipeline.adoption.parts import source_values, stage_values, target_val
 from leap_pipeline.adoption.places import Place
 from leap_pipeline.adoption.references import References
 from leap_pipeline.adoption.settings import processing, text_variables
-from leap_pipeline.domain.deletion import DeleteState
+from leap_pipeline.domain.deletion import TOMBSTONE, TOMBSTONE_NAME, DeleteState
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.states import (
     DownloadStatus,
@@ -90,9 +90,21 @@ def recording(old: Old, place: Place, owner: Owner, notes: Notes) -> New:
         said = Notes()
         new.source = (old.source, source_values(old.source, new.recording, said), said)
     if new.recording["delete_state"] == DeleteState.HARD_DELETED:
-        notes.say("a tombstone", "its files were deleted for good, and its content with them")
-        new.recording |= TOMBSTONE
+        _forget(new, notes)
     return new
+
+
+def _forget(new: New, notes: Notes) -> None:
+    """Leave what LEAP itself leaves of a recording that it deletes for good."""
+    notes.say("a tombstone", "its files were deleted for good, and its content with them")
+    new.recording |= TOMBSTONE
+    if new.recording["skip_reason"] is not None:
+        new.recording["skip_reason"] = TOMBSTONE_NAME
+    for _, values, _ in new.stages:
+        values |= {"stage_meta": None, "failed_reason": None}
+    if new.source is not None:
+        new.source[1]["meta"] = None
+    new.holds.clear()
 
 
 def _columns(old: Old, place: Place, owner: Owner, notes: Notes) -> Values:
@@ -219,7 +231,7 @@ def _failure(values: Values) -> tuple[Any, Any, int]:
 
 def _download(row: Row, new: New) -> DownloadStatus:
     worked_on = any(values["status"] == StageStatus.COMPLETED for _, values, _ in new.stages)
-    if row["local_video_path"] or worked_on:
+    if new.recording["local_video_path"] or worked_on:
         return DownloadStatus.COMPLETED
     if row["status"] == RecordingStatus.PENDING_SOURCE:
         return DownloadStatus.PENDING_SOURCE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from leap_pipeline.adoption.outcome import Notes
 
@@ -28,11 +29,12 @@ class References:
 
     def find_all(self, table: str, old: Iterable[object], notes: Notes) -> list[int]:
         """The new ids of a list, each once."""
-        found = [self.find(table, each, notes) for each in old if _is_id(each, table, notes)]
+        ids = [each for each in old if _is_id(each, table, notes)]
+        found = [self.find(table, each, notes) for each in ids]
         return list(dict.fromkeys(each for each in found if each is not None))
 
 
-def _is_id(value: object, table: str, notes: Notes) -> bool:
+def _is_id(value: object, table: str, notes: Notes) -> TypeGuard[int]:
     known = isinstance(value, int) and not isinstance(value, bool)
     if not known:
         notes.say(f"a reference to {table} was left out", "it is no id")

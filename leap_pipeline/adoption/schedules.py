@@ -45,7 +45,8 @@ def jobs(
     if len(chosen) > 1:
         notes.say("one job a template", f"{len(chosen)} jobs")
     made = []
-    for template in chosen or [None]:
+    wanted: list[int | None] = [*chosen] or [None]
+    for template in wanted:
         name = row["name"]
         if len(chosen) > 1 and template is not None:
             name = f"{name}: {templates[template]}"
@@ -121,11 +122,11 @@ def _clock(time: object) -> tuple[str, str]:
 
 def _weekdays(days: object) -> str:
     """Monday is 0 there, Sunday is 0 in a crontab."""
-    known = isinstance(days, list) and bool(days)
-    if not known or any(type(day) is not int or not 0 <= day <= 6 for day in days):  # type: ignore[union-attr]
+    listed = days if isinstance(days, list) else []
+    if not listed or any(type(day) is not int or not 0 <= day <= 6 for day in listed):
         msg = "its days of the week cannot be read"
         raise Leave(msg)
-    return ",".join(str(day) for day in sorted({(day + 1) % 7 for day in days}))  # type: ignore[union-attr]
+    return ",".join(str(day) for day in sorted({(day + 1) % 7 for day in listed}))
 
 
 def _expression(text: object, zone: str, notes: Notes) -> Schedule:

@@ -123,9 +123,9 @@ class Source:
         ).format(sql.Literal(sql.Identifier(table).as_string()), sql.Literal(column))
         return bool(self._all(query))
 
-    def _all(self, query: sql.Composable, values: Sequence[object] = ()) -> list[Row]:
+    def _all(self, query: sql.SQL | sql.Composed, values: Sequence[object] = ()) -> list[Row]:
         with self._connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query, values or None).fetchall()
+            return [*cursor.execute(query, values or None).fetchall()]
 
 
 @contextmanager

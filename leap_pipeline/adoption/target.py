@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import Table, insert, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from leap_pipeline.adoption.outcome import chunks
@@ -73,9 +73,12 @@ class Target:
         if self.dry:
             return
         # Into the table: into the model, they would be cut up wherever another column is NULL.
-        table = inspect(model).local_table
         for some in chunks(rows, BATCH):
-            session.execute(insert(table), list(some))
+            session.execute(insert(table_of(model)), list(some))
+
+
+def table_of(model: type[Base]) -> Table:
+    return cast("Table", model.__table__)
 
 
 def existing(

@@ -10,11 +10,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from leap_pipeline.domain.shapes.accounts import Retention
 
 TOMBSTONE_NAME = "(deleted)"
 RESTORE_DAYS = 30
+# What a recording held of its content. Its source's key stays: by it a sync knows the recording.
+TOMBSTONE: Mapping[str, Any] = {
+    "display_name": TOMBSTONE_NAME,
+    "local_video_path": None,
+    "processed_video_path": None,
+    "processed_audio_path": None,
+    "transcription_dir": None,
+    "transcription_info": None,
+    "topic_timestamps": None,
+    "main_topics": None,
+    "processing_preferences": None,
+    "video_file_size": None,
+    "failed_reason": None,
+    "expire_at": None,
+}
 
 
 class DeleteState(StrEnum):

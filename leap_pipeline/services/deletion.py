@@ -22,6 +22,7 @@ from leap_pipeline.db.models.users import User, UserConfig
 from leap_pipeline.domain.deletion import (
     ACTIVE,
     DELETION_MOVES,
+    TOMBSTONE,
     TOMBSTONE_NAME,
     DeleteState,
     DeletionReason,
@@ -43,21 +44,6 @@ from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths, user_folder
 
 WHY_CANCELLED = "the recording was deleted"
-# What a recording held of its content. Its source's key stays: by it a sync knows the recording.
-_FORGOTTEN = {
-    "display_name": TOMBSTONE_NAME,
-    "local_video_path": None,
-    "processed_video_path": None,
-    "processed_audio_path": None,
-    "transcription_dir": None,
-    "transcription_info": None,
-    "topic_timestamps": None,
-    "main_topics": None,
-    "processing_preferences": None,
-    "video_file_size": None,
-    "failed_reason": None,
-    "expire_at": None,
-}
 
 
 def soft_delete(
@@ -115,7 +101,7 @@ def hard_delete(database: Database, storage: LocalStorage, recording_id: int, at
         cancel(session, recording_id, actor=SYSTEM, reason=WHY_CANCELLED)
         freed = _remove_files(session, storage, recording)
         _forget_content(session, recording_id)
-        _move(session, recording_id, DeleteState.HARD_DELETED, _FORGOTTEN)
+        _move(session, recording_id, DeleteState.HARD_DELETED, TOMBSTONE)
         refresh_status(session, recording_id)
         if recording.user_id is not None:
             refresh_storage(session, recording.user_id, at)
