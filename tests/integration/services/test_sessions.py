@@ -99,7 +99,7 @@ def test_a_token_is_rotated_within_its_family(accounts: Accounts) -> None:
     second = accounts.sessions.refresh(first, Origin.of(CAFE, "Chrome"))
     assert second.token != first
     assert lives(accounts, second.token)
-    with accounts.database.system() as session:
+    with accounts.database.tenant(second.user_id) as session:  # users see their own
         [info] = live_sessions(session, second.user_id)
     assert (info.family_id, info.ip_address, info.user_agent) == (
         second.family_id, CAFE, "Chrome",
