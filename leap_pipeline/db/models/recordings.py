@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
     Computed,
+    Connection,
     ForeignKey,
     Index,
     String,
@@ -35,7 +36,7 @@ _OWNED = "all, delete-orphan"
 TRIGRAM_INDEX = "idx_recordings_name_trgm"
 
 
-def has_trigrams(_index: Any, _target: Any, bind: Any, **_: Any) -> bool:
+def has_trigrams(_ddl: object, _target: object, bind: Connection | None, **_: Any) -> bool:
     """Does the database have pg_trgm, which the index for the system's searches needs?"""
     query = "SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'"
     return bind is not None and bind.scalar(text(query)) is not None
@@ -91,7 +92,7 @@ class Recording(Base):
             "display_name",
             postgresql_using="gin",
             postgresql_ops={"display_name": "gin_trgm_ops"},
-        ).ddl_if(callable_=has_trigrams),
+        ).ddl_if(callable_=cast("Any", has_trigrams)),
     )
 
     id: Mapped[SerialId]

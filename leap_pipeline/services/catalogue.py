@@ -1,0 +1,216 @@
+"""Templates, presets and sources as people change them: rights asked, rules kept, acts noted.
+
+Deleting a preset takes it out of the lists that name it. A source that is deleted stays named in
+rules and automations: there an empty list means “all sources”, and nothing may come to mean more
+than its author said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from leap_pipeline.db.models.templates import InputSource, OutputPreset, RecordingTemplate
+from leap_pipeline.db.models.users import UserConfig
+from leap_pipeline.db.repositories.base import Repository
+from leap_pipeline.db.repositories.catalogue import Presets, Sources, Templates
+from leap_pipeline.domain.config import Preset, one_a_platform
+from leap_pipeline.domain.permissions import Permission, require
+from leap_pipeline.domain.states import Platform
+from leap_pipeline.services import matching
+from leap_pipeline.services.audit import record
+from leap_pipeline.services.credentials import Editor
+
+Row = RecordingTemplate | OutputPreset | InputSource
+
+
+def create_template(
+    session: Session, editor: Editor, **values: Any
+) -> tuple[RecordingTemplate, matching.Changes]:
+    """A new template, and what of the unmapped recordings it took at once.
+
+    Raises `InputError` for values that cannot be saved, `UserActionError` without the permission.
+    """
+    require(editor.rights, Permission.CREATE_TEMPLATES)
+    templates = Templates(session)
+    _require_one_preset_a_platform(session, values)
+    row = templates.create(**values)
+    changes = matching.template_created(session, templates.owner(), row.id)
+    _note(session, editor, "template.create", row, None, values)
+    return row, changes
+
+
+def update_template(
+    session: Session,
+    editor: Editor,
+    template_id: int,
+    *,
+    unchanged_since: datetime | None = None,
+    **values: Any,
+) -> RecordingTemplate:
+    """Change a template; its recordings stay mapped until somebody rematches it.
+
+    One that comes to life (no longer a draft, switched on) takes unmapped recordings as a new one
+    does. Raises as `create_template` does, and `StaleChange`.
+    """
+    require(editor.rights, Permission.CREATE_TEMPLATES)
+    templates = Templates(session)
+    _require_one_preset_a_platform(session, values)
+    before = templates.require(template_id)
+    was, was_live = _told(before, values), _is_live(before)
+    row = templates.update(template_id, unchanged_since=unchanged_since, **values)
+    if _is_live(row) and not was_live:
+        matching.template_created(session, row.user_id, template_id)
+    _note(session, editor, "template.update", row, was, values)
+    return row
+
+
+def delete_template(session: Session, editor: Editor, template_id: int) -> tuple[int, ...]:
+    """Delete a template with its automations; the recordings that it had are unmapped."""
+    require(editor.rights, Permission.CREATE_TEMPLATES)
+    templates = Templates(session)
+    row = templates.require(template_id)
+    unmapped = matching.template_deleted(session, row.user_id, template_id)
+    _note(session, editor, "template.delete", row, {"name": row.name}, {})
+    templates.delete(template_id)
+    return unmapped
+
+
+def create_preset(session: Session, editor: Editor, **values: Any) -> OutputPreset:
+    """A new preset; `platform` is YOUTUBE or VK."""
+    row: OutputPreset = _create(session, editor, Presets(session), "preset.create", values)
+    return row
+
+
+def update_preset(
+    session: Session,
+    editor: Editor,
+    preset_id: int,
+    *,
+    unchanged_since: datetime | None = None,
+    **values: Any,
+) -> OutputPreset:
+    """Change a preset; raises `StaleChange` where somebody else did meanwhile."""
+    row: OutputPreset = _update(
+        session, editor, Presets(session), "preset.update", preset_id, unchanged_since, values
+    )
+    return row
+
+
+def delete_preset(session: Session, editor: Editor, preset_id: int) -> None:
+    """Delete a preset; templates and defaults no longer name it."""
+    presets = Presets(session)
+    row = presets.require(preset_id)
+    of_owner = RecordingTemplate.user_id == row.user_id
+    for template in session.scalars(select(RecordingTemplate).where(of_owner).with_for_update()):
+        template.output_config = _without_preset(template.output_config, preset_id)
+    own = select(UserConfig).where(UserConfig.user_id == row.user_id).with_for_update()
+    for defaults in session.scalars(own):
+        defaults.upload_config = _without_preset(defaults.upload_config, preset_id)
+    _note(session, editor, "preset.delete", row, {"name": row.name}, {})
+    presets.delete(preset_id)
+
+
+def create_source(session: Session, editor: Editor, **values: Any) -> InputSource:
+    """A new source; `source_type` is ZOOM or LOCAL_FILE."""
+    row: InputSource = _create(session, editor, Sources(session), "source.create", values)
+    return row
+
+
+def update_source(
+    session: Session,
+    editor: Editor,
+    source_id: int,
+    *,
+    unchanged_since: datetime | None = None,
+    **values: Any,
+) -> InputSource:
+    """Change a source; raises `StaleChange` where somebody else did meanwhile."""
+    row: InputSource = _update(
+        session, editor, Sources(session), "source.update", source_id, unchanged_since, values
+    )
+    return row
+
+
+def delete_source(session: Session, editor: Editor, source_id: int) -> None:
+    """Delete a source; its recordings stay."""
+    sources = Sources(session)
+    row = sources.require(source_id)
+    _note(session, editor, "source.delete", row, {"name": row.name}, {})
+    sources.delete(source_id)
+
+
+def _create(
+    session: Session,
+    editor: Editor,
+    repository: Repository[Any],
+    action: str,
+    values: Mapping[str, Any],
+) -> Any:
+    row = repository.create(**values)
+    _note(session, editor, action, row, None, values)
+    return row
+
+
+def _update(
+    session: Session,
+    editor: Editor,
+    repository: Repository[Any],
+    action: str,
+    key: int,
+    unchanged_since: datetime | None,
+    values: Mapping[str, Any],
+) -> Any:
+    was = _told(repository.require(key), values)
+    row = repository.update(key, unchanged_since=unchanged_since, **values)
+    _note(session, editor, action, row, was, values)
+    return row
+
+
+def _require_one_preset_a_platform(session: Session, values: Mapping[str, Any]) -> None:
+    """A recording has one target a platform, so a template has one preset of each."""
+    ids = (values.get("output_config") or {}).get("preset_ids") or []
+    if isinstance(ids, list):
+        presets = Presets(session).get_by_ids(each for each in ids if isinstance(each, int))
+        one_a_platform(
+            Preset(row.id, row.name, Platform(row.platform)) for row in presets.values()
+        )
+
+
+def _is_live(template: RecordingTemplate) -> bool:
+    return template.is_active is not False and not template.is_draft
+
+
+def _without_preset(document: dict[str, Any] | None, preset_id: int) -> dict[str, Any] | None:
+    named = (document or {}).get("preset_ids")
+    if document is None or not isinstance(named, list) or preset_id not in named:
+        return document
+    return {**document, "preset_ids": [each for each in named if each != preset_id]}
+
+
+def _told(row: Row, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(row, name, None) for name in values}
+
+
+def _note(
+    session: Session,
+    editor: Editor,
+    action: str,
+    row: Row,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+) -> None:
+    record(
+        session,
+        editor.actor,
+        action,
+        action.partition(".")[0],
+        row.id,
+        owner_id=row.user_id,
+        before=before,
+        after=after,
+    )
