@@ -38,8 +38,8 @@ from leap_pipeline.services.subscriptions import (
     set_pay_as_you_go,
 )
 from leap_pipeline.services.users import add_user
+from tests.support.at_once import race
 from tests.support.bench import Bench, die, do
-from tests.support.racing import race
 
 NOVEMBER_ENDS = datetime(2026, 11, 30, 23, 59, 59, 999_999, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
