@@ -144,7 +144,7 @@ class _Batch:
                 SourceMetadata.source_key.in_(coming),
             )
         )
-        return set(found.tuples())
+        return {(kind, key) for kind, key in found}
 
     def _one(self, old: Old, new_id: int) -> None:
         notes = Notes()

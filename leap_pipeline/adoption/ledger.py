@@ -47,7 +47,7 @@ class Ledger:
                     *self._of(table), AdoptedRow.old_key.in_(some)
                 )
             )
-            found |= dict(rows.tuples().all())
+            found |= dict(rows.all())
         return found
 
     def write(self, session: Session, entries: Sequence[Entry]) -> None:

@@ -72,9 +72,7 @@ def take_users(move: Move, user_ids: list[str]) -> dict[str, tuple[int, int]]:
             rows = move.source.rows("users", "id", some)
             _take_users(move, session, rows)
             here = dict(
-                session.execute(select(User.id, User.user_slug).where(User.id.in_(some)))
-                .tuples()
-                .all()
+                session.execute(select(User.id, User.user_slug).where(User.id.in_(some))).all()
             )
             for row in rows:
                 if row["id"] in here or move.target.dry:

@@ -175,7 +175,7 @@ def _library(move: Move, session: Session, tenant: Tenant) -> None:
             select(UserCredential.platform, UserCredential.account_name).where(
                 UserCredential.user_id == tenant.id
             )
-        ).tuples()
+        )
     )
 
     def credential(row: Row, notes: Notes) -> Values:
@@ -190,7 +190,7 @@ def _library(move: Move, session: Session, tenant: Tenant) -> None:
             select(InputSource.source_type, InputSource.credential_id, InputSource.name).where(
                 InputSource.user_id == tenant.id
             )
-        ).tuples()
+        )
     )
     _take_named(
         move,
@@ -210,9 +210,7 @@ def _library(move: Move, session: Session, tenant: Tenant) -> None:
     tenant.presets.update(
         session.execute(
             select(OutputPreset.id, OutputPreset.platform).where(OutputPreset.user_id == tenant.id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     tenant.presets.update({values["id"]: values["platform"] for values in made})
 
@@ -232,9 +230,7 @@ def _templates_and_jobs(move: Move, session: Session, tenant: Tenant) -> None:
             select(RecordingTemplate.id, RecordingTemplate.name).where(
                 RecordingTemplate.user_id == tenant.id
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     tenant.templates.update({values["id"]: values["name"] for values in made})
     job_names = _names(session, AutomationJob, tenant.id)
