@@ -42,9 +42,8 @@ class RedactedRecord(logging.LogRecord):
 def install() -> None:
     """From here on nothing that this process logs, and no exception it dies of, shows a secret."""
     logging.setLogRecordFactory(RedactedRecord)
-    # Whoever put a hook of their own in place says things in their own way.
-    if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _uncaught
+    sys.excepthook = _uncaught
+    # A test runner's own hooks stay.
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _uncaught_in_thread
     if sys.unraisablehook is sys.__unraisablehook__:

@@ -101,11 +101,9 @@ def parsed_url(text: str, setting: str) -> URL:
     try:
         url = make_url(text.strip())
     except (ArgumentError, ValueError):
-        msg = (
-            f"{setting} cannot be read as a URL: write postgresql://user:password@host:5432/name, "
-            "with special characters of the password percent-encoded."
-        )
-        raise UserActionError(msg) from None  # the cause may quote a piece of the password
+        raise _unreadable(setting) from None  # the cause may quote a piece of the password
+    if "@" in (url.host or ""):
+        raise _unreadable(setting)  # the end of a password with an @ that is not encoded
     if url.drivername.partition("+")[0] not in DIALECTS:
         msg = f"{setting} begins with {url.drivername}://, but LEAP runs on postgresql:// only."
         raise UserActionError(msg)
@@ -113,3 +111,10 @@ def parsed_url(text: str, setting: str) -> URL:
         msg = f"{setting} names no database: add its name, as in postgresql://host/leap."
         raise UserActionError(msg)
     return url
+
+
+def _unreadable(setting: str) -> UserActionError:
+    return UserActionError(
+        f"{setting} cannot be read as a URL: write postgresql://user:password@host:5432/name, "
+        "with special characters of the password percent-encoded."
+    )

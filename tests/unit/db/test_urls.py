@@ -73,6 +73,7 @@ def test_each_consumer_may_have_its_own() -> None:
         ("sqlite:///leap.db", "runs on postgresql:// only"),
         ("db.example.org:5432/leap", "cannot be read as a URL"),
         ("postgresql://u:s3cret@db:port/leap", "cannot be read as a URL"),
+        ("postgresql://u:p@s3cret@db/leap", "cannot be read as a URL"),
         ("postgresql://u:s3cret@db", "names no database"),
         ("postgresql://u:s3cret@db/", "names no database"),
     ],
