@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,8 @@ import typer
 from leap_pipeline.db import bootstrap, migrate
 from leap_pipeline.db.databases import opened
 from leap_pipeline.db.recreate import drop_databases
-from leap_pipeline.db.urls import DatabaseUrls, plain, resolve, where
+from leap_pipeline.db.row_security import TABLES, gaps, restore
+from leap_pipeline.db.urls import DatabaseUrls, connect, plain, resolve, where
 from leap_pipeline.errors import UserActionError
 from leap_pipeline.settings import load_settings
 
@@ -80,6 +82,19 @@ def recreate(*, yes: Yes = False, as_json: AsJson = False) -> None:
     revision = migrate.current(urls)
     document = {"dropped": dropped, "revision": revision}
     _say(document, f"{where(urls.migration)} is new, at revision {revision}", as_json=as_json)
+
+
+@app.command()
+def protect(*, as_json: AsJson = False) -> None:
+    """Put the walls between tenants up again: row security on every table of LEAP."""
+    urls = bootstrap.prepare(load_settings())
+    with closing(connect(urls.migration)) as connection:
+        restore(connection)
+        missing = gaps(connection)
+    if missing:
+        msg = f"Not everything could be put right: {'; '.join(missing)}."
+        raise UserActionError(msg)
+    _say({"protected": len(TABLES)}, f"{len(TABLES)} tables are protected", as_json=as_json)
 
 
 @app.command()

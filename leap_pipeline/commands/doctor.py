@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -18,7 +19,8 @@ from leap_pipeline.commands.context import print_json
 from leap_pipeline.db import migrate
 from leap_pipeline.db.bootstrap import prepare
 from leap_pipeline.db.engine import Database
-from leap_pipeline.db.urls import DatabaseUrls, where
+from leap_pipeline.db.row_security import gaps
+from leap_pipeline.db.urls import DatabaseUrls, connect, where
 from leap_pipeline.errors import LeapError
 from leap_pipeline.media import ffmpeg
 from leap_pipeline.security.keys import KeyFile, KeySource, key_source
@@ -101,6 +103,16 @@ def _revision(urls: DatabaseUrls) -> str:
     return f"revision {migrate.current(urls)} of {migrate.head()}"
 
 
+def _tenants(settings: Settings) -> Finding:
+    urls = prepare(settings)
+    with closing(connect(urls.migration)) as connection:
+        missing = gaps(connection)
+    if missing:
+        mend = f"{'; '.join(missing)}: run `leap db protect`"
+        return Finding("walls between tenants", "not whole", mend)
+    return Finding("walls between tenants", "row security on every table")
+
+
 def _credentials(settings: Settings) -> Finding:
     what = "encryption keys"
     source = key_source(settings)
@@ -167,6 +179,7 @@ LOOKS: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
     ("home", _home),
     ("storage", _storage),
     ("PostgreSQL", _database),
+    ("walls between tenants", _tenants),
     ("encryption keys", _credentials),
     ("FFmpeg", _ffmpeg),
     ("speech model", _speech),

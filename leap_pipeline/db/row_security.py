@@ -196,3 +196,11 @@ def gaps(connection: psycopg.Connection) -> list[str]:
             missing.append(f"{table} lacks the policies {', '.join(lacking)}")
     missing += [f"{table} is a table without tenancy" for table in found if table not in TABLES]
     return missing
+
+
+def restore(connection: psycopg.Connection) -> None:
+    """Give every table its policies and rights again, as the owner of the schema."""
+    with connection.transaction():
+        for table, access in TABLES.items():
+            for statement in protect(table, access, append_only=table in APPEND_ONLY):
+                connection.execute(statement.encode())

@@ -41,6 +41,7 @@ INDEXES = {
     ),
     "idx_recordings_expire": "recordings (expire_at) WHERE expire_at IS NOT NULL",
     "idx_recordings_prefs": "recordings USING GIN (processing_preferences)",
+    "idx_users_lower_email": "users (lower(email))",
     "idx_output_targets_user_status": "output_targets (user_id, status)",
     "idx_processing_stages_user_status": "processing_stages (user_id, status)",
     "idx_user_subscriptions_created_by": "user_subscriptions (created_by)",

@@ -37,6 +37,7 @@ class User(Base):
         Index("idx_users_email", "email"),
         Index("idx_users_user_slug", "user_slug"),
         Index("idx_users_active", "is_active", "role"),
+        Index("idx_users_lower_email", text("lower(email)")),  # beyond the design (015)
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_user_id)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from leap_pipeline.commands.db import app
 from leap_pipeline.db import migrate
+from leap_pipeline.db.row_security import gaps
 from leap_pipeline.db.urls import connect, plain
 from leap_pipeline.errors import UserActionError
 from tests.support import rows
@@ -60,6 +61,24 @@ def test_url_opens_the_database(url: URL) -> None:
     address = leap_db("url").strip()
     assert (address, as_json("url")) == (plain(url), {"url": plain(url)})
     assert address.startswith("postgresql://")
+
+
+def test_walls_that_fell_are_told_and_put_up_again(url: URL) -> None:
+    with connect(url) as connection:
+        connection.execute("DROP POLICY leap_app_select ON recordings")
+        connection.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY")
+        connection.execute("GRANT ALL ON login_attempts TO leap_app")
+        assert gaps(connection) == [
+            "users has no row security that holds for its owner too",
+            "recordings lacks the policies leap_app_select",
+        ]
+        assert leap_db("protect").endswith("tables are protected\n")
+        assert gaps(connection) == []
+        right = "SELECT has_table_privilege('leap_app', 'login_attempts', 'SELECT')"
+        assert connection.execute(right).fetchone() == (False,)
+        connection.execute("CREATE TABLE stray (id INT)")
+        with pytest.raises(UserActionError, match="stray is a table without tenancy"):
+            leap_db("protect")
 
 
 def test_recreate_asks_and_then_leaves_nothing(url: URL) -> None:
