@@ -27,7 +27,8 @@ from leap_pipeline.orchestration.retention import retention_schedule
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.deletion import delete_user
 from leap_pipeline.settings import Settings
-from tests.support.bench import Bench, do, make_bench
+from leap_pipeline.storage.paths import RecordingPaths
+from tests.support.bench import Bench, make_bench
 
 PAST = datetime.now(UTC) - timedelta(hours=1)
 
@@ -47,11 +48,15 @@ def leap(*arguments: str) -> str:
     return result.stdout
 
 
-def processed(bench: Bench) -> int:
+def stored(bench: Bench) -> int:
+    """A recording with a file."""
     recording = bench.recording()
-    work = bench.start(recording)
-    do(work)
-    work.close()
+    path = RecordingPaths(bench.slug, recording).source()
+    bench.storage.path(path).parent.mkdir(parents=True)
+    bench.storage.path(path).write_text("a lecture")
+    with bench.database.system() as session:
+        row = {"user_id": bench.user_id, "recording_id": recording, "kind": "raw_video"}
+        session.add(StoredObject(path=path, bytes=9, **row))
     return recording
 
 
@@ -85,7 +90,7 @@ def test_deleted_by_the_command_line_and_brought_back(bench: Bench) -> None:
 
 
 def test_a_user_is_removed_with_everything_but_not_by_mistake(bench: Bench) -> None:
-    processed(bench)
+    stored(bench)
     with pytest.raises(InputError, match="say --yes"):
         leap("user", "remove", "owner@example.org")
     assert bench.files()
@@ -96,7 +101,7 @@ def test_a_user_is_removed_with_everything_but_not_by_mistake(bench: Bench) -> N
 
 
 def test_a_dry_run_tells_and_changes_nothing(bench: Bench) -> None:
-    gone, due = processed(bench), processed(bench)
+    gone, due = stored(bench), stored(bench)
     leap("delete", str(gone))
     past(bench, gone, hard_delete_at=PAST)
     past(bench, due, expire_at=PAST)
@@ -109,7 +114,7 @@ def test_a_dry_run_tells_and_changes_nothing(bench: Bench) -> None:
 
 
 def test_what_cannot_be_swept_is_told_and_holds_up_nobody(bench: Bench) -> None:
-    bad, good, other = processed(bench), processed(bench), processed(bench)
+    bad, good, other = stored(bench), stored(bench), stored(bench)
     leap("delete", str(bad), str(good))
     with bench.database.system() as session:
         row = {"user_id": bench.user_id, "kind": "raw", "path": "../outside", "bytes": 1}
@@ -125,7 +130,7 @@ def test_what_cannot_be_swept_is_told_and_holds_up_nobody(bench: Bench) -> None:
 def test_the_schedule_s_job_does_all_of_it(
     bench: Bench, dagster_instance: dg.DagsterInstance
 ) -> None:
-    gone, due, kept = processed(bench), processed(bench), processed(bench)
+    gone, due, kept = stored(bench), stored(bench), stored(bench)
     stranger = make_stranger(bench)
     keys = [partition_key(bench.slug, each) for each in (gone, due, kept)]
     dagster_instance.add_dynamic_partitions("recordings", [*keys, "000099-1", stranger])
