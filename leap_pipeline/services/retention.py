@@ -56,7 +56,7 @@ def delete_for_good(
 ) -> Swept:
     """Hard-delete what can no longer be restored."""
     due = select(Recording.id).where(
-        _STATE == DeleteState.SOFT_DELETED, Recording.hard_delete_at <= at
+        Recording.delete_state == DeleteState.SOFT_DELETED, Recording.hard_delete_at <= at
     )
 
     def step(recording_id: int) -> bool:

@@ -69,7 +69,7 @@ def assign_plan(
     own = _to_change(session, user_id, change)
     _note_expiry(session, own, change.at)
     state, old, begun = _state(own, change.at), _plan_value(own), own.starts_at
-    before = free_plan(session) if state is SubscriptionState.EXPIRED else own.plan
+    before = own.plan if state is SubscriptionState.ACTIVE else free_plan(session)
     wanted = _plan(session, plan)
     if starts_at is not None or wanted.id != before.id:
         own.starts_at = starts_at or change.at
@@ -194,6 +194,8 @@ def _to_change(session: Session, user_id: str, change: Change) -> UserSubscripti
     if own is None:
         msg = f"There is no user {user_id}: check the id."
         raise InputError(msg)
+    if change.notes is not None:
+        own.notes = change.notes
     return own
 
 
@@ -269,8 +271,6 @@ def _write(
     change: Change,
 ) -> None:
     own.modified_by = change.actor.id
-    if change.notes is not None:
-        own.notes = change.notes
     before, after = _stored("old_value", old, kind), _stored("new_value", new, kind)
     session.add(
         QuotaChange(

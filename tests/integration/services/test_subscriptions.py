@@ -191,6 +191,17 @@ def test_an_expired_subscription_is_noted_once_and_can_be_renewed(bench: Bench) 
     assert expire_subscriptions(bench.database, later + 99 * DAY) == []
 
 
+def test_a_plan_of_a_later_day_can_begin_now_instead(bench: Bench) -> None:
+    act(bench, plus(bench, expires_at=NOW + DAY))
+    act(bench, plus(bench, starts_at=NOW + 9 * DAY), at=NOW + 2 * DAY)
+    with bench.database.system() as session:
+        assert entitlement(session, bench.user_id, NOW + 3 * DAY).plan == "Free"
+        assert entitlement(session, bench.user_id, NOW + 9 * DAY).plan == "Plus"
+    act(bench, plus(bench), at=NOW + 3 * DAY)
+    with bench.database.system() as session:
+        assert entitlement(session, bench.user_id, NOW + 3 * DAY).plan == "Plus"
+
+
 @pytest.mark.parametrize(
     ("dates", "refusal"),
     [
