@@ -172,15 +172,15 @@ class Life:
     def _go_on(self, worker: Worker, asset: Asset, begun: Begun) -> None:
         worker.begun = None
         fate = self.dice.random()
-        if fate < 0.7 and asset in PLATFORM_OF:
+        if fate < 0.6 and asset in PLATFORM_OF:
             worker.work.complete(asset, begun, target_meta={"video_id": str(fate)})
-        elif fate < 0.7:
+        elif fate < 0.6:
             text = f"{asset} by {worker.work.generation}"
             finish(worker.work, asset, begun, text)
             self.files[path_of(worker.work, asset)] = text
-        elif fate < 0.85:
+        elif fate < 0.82:
             worker.work.fail(asset, begun, "bad luck")
-        elif fate < 0.95:
+        elif fate < 0.92:
             worker.work.wait_until(self.now + timedelta(minutes=5), "not yet")
             self._close(worker)
         else:
