@@ -96,11 +96,11 @@ class _Batch:
         self._rows: dict[type[Base], list[dict[str, Any]]] = defaultdict(list)
         self._entries: list[Entry] = []
         self._done: list[tuple[Old, New, Notes]] = []
-        self._keys: set[tuple[str, str]] = set()
+        self._keys = tenant.source_keys
 
     def take(self, old_ids: list[int]) -> None:
         olds = self._read(old_ids)
-        self._keys = self._keys_here(olds)
+        self._keys |= self._keys_here(olds)
         new_ids = self._new_ids(old_ids)
         for old in olds:
             self._one(old, new_ids[old.recording["id"]])

@@ -93,7 +93,7 @@ def _take_users(move: Move, session: Session, rows: list[Row]) -> None:
         notes = Notes()
         slug = row["user_slug"]
         if slug in taken_slugs:
-            slug = -slug if move.target.dry else session.execute(USER_SLUG_SEQ).scalar_one()
+            slug = -slug if move.target.dry else session.scalar(USER_SLUG_SEQ)
         values = accounts.user(row, slug, addresses, notes)
         say_unread("users", row, notes)
         move.users[row["id"]] = values["timezone"]

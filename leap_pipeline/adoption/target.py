@@ -22,6 +22,7 @@ from leap_pipeline.errors import AlreadyRunning
 # "LEAPADPT" in ASCII.
 LOCK = 5495870733223744596
 BATCH = 1000
+HIGHEST = 2**31 - 1
 
 
 class Target:
@@ -62,7 +63,7 @@ class Target:
         """So many ids of a table's own sequence."""
         if self.dry:
             self._invented += count
-            return list(range(-self._invented, -self._invented + count))
+            return [HIGHEST - self._invented + each for each in range(count)]
         drawn = text("SELECT nextval(CAST(:sequence AS REGCLASS)) FROM generate_series(1, :count)")
         return list(session.scalars(drawn, {"sequence": f"{table}_id_seq", "count": count}))
 

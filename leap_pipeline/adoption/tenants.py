@@ -48,12 +48,16 @@ class Move:
 
 @dataclass(frozen=True)
 class Tenant:
-    """An adopted user; `presets` maps ids here to platforms, `templates` to names."""
+    """An adopted user; `presets` maps ids here to platforms, `templates` to names.
+
+    `source_keys` are those, with their types, that are known to be in use.
+    """
 
     id: str
     references: References
     presets: dict[int, str] = field(default_factory=dict)
     templates: dict[int, str] = field(default_factory=dict)
+    source_keys: set[tuple[str, str]] = field(default_factory=set)
 
 
 def take(
