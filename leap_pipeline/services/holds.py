@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.models.runs import RecordingHold
 from leap_pipeline.domain.holds import Hold, HoldKind
+from leap_pipeline.domain.shapes.registry import validate_column
 from leap_pipeline.domain.states import HoldState, Platform
 from leap_pipeline.errors import InputError, NotFound
 from leap_pipeline.services.audit import Actor, record
@@ -42,7 +43,7 @@ def hold(
     owner_id = lock_recording(session, recording_id).recording.user_id
     said = {
         "reason": storable(reason),
-        "facts": dict(facts or {}),
+        "facts": validate_column("recording_holds", "facts", dict(facts or {})),
         "held_by": storable(actor.name, NAME_LIMIT),
     }
     statement = (
