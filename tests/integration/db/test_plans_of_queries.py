@@ -1,0 +1,104 @@
+"""What the product asks most often is answered by an index, in a table where that matters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy.orm import Session
+
+from benchmarks.scale import caught, fill, user
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.repositories.recordings import RecordingFilter, Recordings
+from leap_pipeline.db.urls import connect
+from leap_pipeline.domain.states import RecordingStatus
+from tests.support.postgres import TestServer, urls_of
+
+ROWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def large(postgres_server: TestServer) -> Iterator[Database]:
+    with postgres_server.database() as url:
+        with connect(url) as connection:
+            fill(connection, ROWS)
+        database = Database(urls_of(url))
+        yield database
+        database.dispose()
+
+
+def indexes_read(session: Session, call: Any) -> set[str]:
+    """The indexes that the plans of a call read; fails where a plan reads a whole table."""
+    with caught(session) as sent:
+        call(session)
+    raw = session.connection().connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    found: set[str] = set()
+    for statement, parameters in sent:
+        rows = raw.execute(f"EXPLAIN {statement}".encode(), parameters).fetchall()
+        plan = "\n".join(row[0] for row in rows)
+        # The tables that a tenant fills by hand are small, and read whole where that is quicker.
+        whole = re.findall(r"Seq Scan on (recordings|processing_stages|output_targets)", plan)
+        assert not whole, plan
+        found |= set(re.findall(r"(?:using|Index Scan on) (\w+)", plan))
+    return found
+
+
+ASKED: list[tuple[dict[str, Any], set[str]]] = [
+    ({}, {"idx_recordings_user", "idx_recordings_search"}),
+    ({"sort": "oldest"}, {"idx_recordings_user", "idx_recordings_search"}),
+    ({"sort": "latest"}, {"idx_recordings_user_start"}),
+    ({"sort": "name"}, {"idx_recordings_user_name"}),
+    (
+        {"statuses": [RecordingStatus.PENDING_SOURCE]},
+        {"idx_recordings_user_status", "idx_recordings_status"},
+    ),
+    ({"deleted": True}, {"idx_recordings_bin", "idx_recordings_deleted"}),
+    ({"text": "nothing like it"}, {"idx_recordings_search"}),
+]
+
+
+@pytest.mark.parametrize(("asked", "expected"), ASKED, ids=lambda each: str(each)[:40])
+def test_lists_of_a_tenant_read_an_index(
+    large: Database, asked: dict[str, Any], expected: set[str]
+) -> None:
+    where = {name: value for name, value in asked.items() if name != "sort"}
+
+    def page(session: Session) -> object:
+        return Recordings(session).page(RecordingFilter(**where), sort=asked.get("sort"))
+
+    with large.tenant(user(1)) as session:
+        assert indexes_read(session, page) & expected
+
+
+def test_details_counts_and_the_systems_lists_read_indexes(large: Database) -> None:
+    with large.tenant(user(1)) as session:
+        key = Recordings(session).page(limit=1).items[0].id
+        read = indexes_read(session, lambda s: Recordings(s).require(key))
+        assert "recordings_pkey" in read
+        assert any(name.startswith("idx_processing_stages") for name in read) or (
+            "unique_stage_per_recording" in read
+        )
+        counted = indexes_read(session, lambda s: Recordings(s).counts())
+        assert counted == {"idx_recording_counts_user"}
+    with large.system() as session:
+        assert "idx_recordings_created" in indexes_read(session, lambda s: Recordings(s).page())
+        found = indexes_read(
+            session, lambda s: Recordings(s).page(RecordingFilter(text="CS-8 #1234"))
+        )
+        assert "idx_recordings_name_trgm" in found
+
+
+def test_every_foreign_key_is_led_by_an_index(large: Database) -> None:
+    query = """
+        SELECT conrelid::regclass::TEXT, attname FROM pg_constraint
+            JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+        WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+            AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = conrelid
+                AND indkey[0] = conkey[1])
+    """
+    with connect(large.urls.application) as connection:
+        assert connection.execute(query).fetchall() == []
