@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -18,7 +19,7 @@ from sqlalchemy import select, update
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.users import UserCredential
 from leap_pipeline.db.urls import DatabaseUrls
-from leap_pipeline.domain.credentials import ApiKey
+from leap_pipeline.domain.credentials import ApiKey, parse_credential
 from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.errors import TransientError, UserActionError
 from leap_pipeline.runtime_files import file_lock
@@ -189,6 +190,27 @@ def test_no_key_goes_while_a_writer_may_still_use_it(bench: Bench, home: Setting
     assert retired.is_set()
     (token,) = tokens(bench.database).values()
     assert load_vault(home).decrypt(token) == document(1)
+
+
+class Overtaken(Vault):
+    """Every key is changed between its reader's look at the row and its look at the keys."""
+
+    def __init__(self, bench: Bench, home: Settings) -> None:
+        super().__init__(key_file(home))
+        self.change = [lambda: rotate(bench.database, home), lambda: retire(bench.database, home)]
+
+    def decrypt(self, token: str) -> dict[str, Any]:
+        while self.change:
+            self.change.pop(0)()
+            self._ring = self._read()
+        return super().decrypt(token)
+
+
+def test_a_row_whose_key_went_away_meanwhile_is_read_again(bench: Bench, home: Settings) -> None:
+    (number,) = fill(bench, load_vault(home), 1)
+    with bench.database.tenant(bench.user_id) as session:
+        opened = Credentials(session, bench.user_id, Overtaken(bench, home)).open(number)
+    assert opened == parse_credential("deepseek", document(0))
 
 
 @dataclass
