@@ -11,8 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.engine import Database
@@ -21,7 +20,6 @@ from leap_pipeline.db.models.runs import RecordingHold, RecordingRun, StoredObje
 from leap_pipeline.db.models.users import User, UserConfig
 from leap_pipeline.domain.deletion import (
     ACTIVE,
-    DELETION_MOVES,
     TOMBSTONE,
     TOMBSTONE_NAME,
     DeleteState,
@@ -33,9 +31,10 @@ from leap_pipeline.domain.deletion import (
 from leap_pipeline.domain.permissions import Permission, Rights, require, require_admin
 from leap_pipeline.domain.shapes.accounts import Preferences, Retention
 from leap_pipeline.domain.shapes.registry import read_column
-from leap_pipeline.domain.states import LIVE_RUN_STATES, RunState, require_move, sources_of
+from leap_pipeline.domain.states import LIVE_RUN_STATES, RunState
 from leap_pipeline.errors import InputError
 from leap_pipeline.services.audit import SYSTEM, Actor, record
+from leap_pipeline.services.moves import move_deletion
 from leap_pipeline.services.projection import lock_recording, refresh_status
 from leap_pipeline.services.quotas import refresh_storage
 from leap_pipeline.services.steering import cancel
@@ -60,7 +59,9 @@ def soft_delete(
         raise InputError(msg)
     cancel(session, recording_id, actor=actor, reason=WHY_CANCELLED)
     until = hard_delete_at(retention_of(session, recording.user_id), at)
-    _move(session, recording_id, DeleteState.SOFT_DELETED, asdict(soft_deleted(reason, at, until)))
+    move_deletion(
+        session, recording_id, DeleteState.SOFT_DELETED, asdict(soft_deleted(reason, at, until))
+    )
     after = {"reason": reason, "hard_delete_at": until}
     _record(session, actor, "recording.delete", recording, after)
     return until
@@ -83,7 +84,7 @@ def restore(session: Session, recording_id: int, *, actor: Actor, at: datetime) 
         raise InputError(msg)
     expired = recording.expire_at is not None and recording.expire_at <= at
     kept = {"expire_at": None} if expired else {}
-    _move(session, recording_id, DeleteState.ACTIVE, {**asdict(ACTIVE), **kept})
+    move_deletion(session, recording_id, DeleteState.ACTIVE, {**asdict(ACTIVE), **kept})
     _record(session, actor, "recording.restore", recording, None)
 
 
@@ -101,7 +102,7 @@ def hard_delete(database: Database, storage: LocalStorage, recording_id: int, at
         cancel(session, recording_id, actor=SYSTEM, reason=WHY_CANCELLED)
         freed = _remove_files(session, storage, recording)
         _forget_content(session, recording_id)
-        _move(session, recording_id, DeleteState.HARD_DELETED, TOMBSTONE)
+        move_deletion(session, recording_id, DeleteState.HARD_DELETED, TOMBSTONE)
         refresh_status(session, recording_id)
         if recording.user_id is not None:
             refresh_storage(session, recording.user_id, at)
@@ -164,24 +165,6 @@ def expiry_of(session: Session, user_id: str, at: datetime) -> datetime | None:
 
 def _state(recording: Recording) -> DeleteState:
     return DeleteState(recording.delete_state or DeleteState.ACTIVE)
-
-
-def _move(
-    session: Session, recording_id: int, wanted: DeleteState, values: Mapping[str, Any]
-) -> None:
-    """One compare-and-set UPDATE; raises `IllegalMove`."""
-    session.flush()
-    state = func.coalesce(Recording.delete_state, DeleteState.ACTIVE)
-    sources = [str(each) for each in sources_of(DELETION_MOVES, wanted)]
-    done = session.execute(
-        update(Recording)
-        .where(Recording.id == recording_id, state.in_(sources))
-        .values(delete_state=wanted, **{k: v for k, v in values.items() if k != "delete_state"})
-        .execution_options(synchronize_session=False)
-    )
-    if not isinstance(done, CursorResult) or done.rowcount != 1:
-        current = session.scalar(select(state).where(Recording.id == recording_id))
-        require_move(f"recording {recording_id}", DELETION_MOVES, str(current), wanted)
 
 
 def _require_may_delete(session: Session, recording: Recording, actor: Actor) -> None:

@@ -1,4 +1,4 @@
-"""Moves of stages, targets, downloads, run rows and holds: one compare-and-set UPDATE each."""
+"""Every move of a stored state machine: one compare-and-set UPDATE each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 from leap_pipeline.db.base import Base
 from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingHold, RecordingRun
+from leap_pipeline.domain.deletion import DELETION_MOVES, DeleteState
 from leap_pipeline.domain.states import (
     DOWNLOAD_MOVES,
     HOLD_MOVES,
@@ -60,6 +61,9 @@ _STAGES = _Machine(ProcessingStage, ProcessingStage.status, STAGE_MOVES)
 _TARGETS = _Machine(OutputTarget, OutputTarget.status, TARGET_MOVES)
 _DOWNLOADS = _Machine(Recording, Recording.download_status, DOWNLOAD_MOVES)
 _RUNS = _Machine(RecordingRun, RecordingRun.state, RUN_MOVES)
+_DELETIONS = _Machine(
+    Recording, func.coalesce(Recording.delete_state, str(DeleteState.ACTIVE)), DELETION_MOVES
+)
 _HELD = RecordingHold.released_at.is_(None)
 _HOLDS = _Machine(
     RecordingHold, case((_HELD, str(HoldState.LIVE)), else_=str(HoldState.RELEASED)), HOLD_MOVES
@@ -153,6 +157,13 @@ def move_run(session: Session, run_id: int, wanted: RunState, values: Values | N
     if wanted not in LIVE_RUN_STATES:
         changed |= {"finished_at": func.now(), "progress": None}
     _move(session, _RUNS, f"run {run_id}", (RecordingRun.id == run_id,), wanted, changed)
+
+
+def move_deletion(session: Session, recording_id: int, wanted: DeleteState, values: Values) -> None:
+    """Move a recording's deletion, writing `values` with it. Raises `IllegalMove`."""
+    changed: Changed = {**values, "delete_state": wanted}
+    what = f"the deletion of recording {recording_id}"
+    _move(session, _DELETIONS, what, (Recording.id == recording_id,), wanted, changed)
 
 
 def move_hold(session: Session, hold_id: int, wanted: HoldState, *, by: str) -> None:

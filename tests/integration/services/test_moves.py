@@ -12,6 +12,7 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.engine import Database
+from leap_pipeline.domain.deletion import DELETION_MOVES, DeleteState
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.shapes.results import TargetMeta
 from leap_pipeline.domain.states import (
@@ -34,6 +35,7 @@ from leap_pipeline.errors import DataError, IllegalMove
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.holds import hold
 from leap_pipeline.services.moves import (
+    move_deletion,
     move_download,
     move_hold,
     move_run,
@@ -42,6 +44,7 @@ from leap_pipeline.services.moves import (
 )
 from leap_pipeline.services.projection import lock_recording
 from leap_pipeline.services.runs import new_run
+from tests.support import rules
 from tests.support.bench import Bench, make_bench
 
 Row = dict[str, Any]
@@ -139,6 +142,14 @@ MACHINES = {
         _run,
         "state = :state, progress = 0.5, finished_at = NULL",
         lambda session, row, wanted: move_run(session, row, wanted, {"reason": "said"}),
+    ),
+    "deletion": Machine(
+        "the deletion of recording {row}",
+        "recordings",
+        DELETION_MOVES,
+        _recording,
+        "delete_state = :state",
+        lambda session, row, wanted: move_deletion(session, row, wanted, {"deletion_reason": "x"}),
     ),
     "hold": Machine(
         "hold {row}",
@@ -255,6 +266,10 @@ def _run_written(_before: Row, after: Row, wanted: RunState) -> None:
     assert after["progress"] == (None if ended else 0.5)
 
 
+def _deletion_written(_before: Row, after: Row, wanted: DeleteState) -> None:
+    assert (after["delete_state"], after["deletion_reason"]) == (wanted, "x")
+
+
 def _hold_written(_before: Row, after: Row, wanted: HoldState) -> None:
     assert wanted is HoldState.RELEASED
     assert (after["released_at"], after["released_by"]) == (after["updated_at"], "Ada")
@@ -265,12 +280,16 @@ WRITTEN: dict[str, Callable[[Row, Row, Any], None]] = {
     "target": _target_written,
     "download": _download_written,
     "run": _run_written,
+    "deletion": _deletion_written,
     "hold": _hold_written,
 }
 
 
 def test_every_stored_machine_is_tried_here() -> None:
-    assert set(MACHINES) == set(WRITTEN)
+    """A subscription's state is stored nowhere: it follows from its dates."""
+    assert set(MACHINES) == set(WRITTEN) == set(rules.MACHINES)
+    tried = {id(machine.moves) for machine in MACHINES.values()}
+    assert tried == {id(moves) for *_, moves in rules.MACHINES.values()}
 
 
 def test_a_first_upload_gets_its_time_and_a_second_keeps_the_first_ones_history(
