@@ -33,7 +33,7 @@ from tests.support.postgres import TestServer
 from tests.support.rules import MACHINES, check, install_witness, snapshot
 
 EVENTS = 45
-SEEDS = 6
+SEEDS = 4
 SWITCHES: list[dict[str, Any]] = [
     {},
     {"video": {"remove_silence": False}},
