@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -41,6 +42,8 @@ def take_recordings(
             done = move.ledger.taken(session, "recordings", some)
             fresh = [each for each in some if str(each) not in done]
             _late_parts(move, session, [each for each in some if str(each) in done])
+            if files.are_brought:
+                _late_files(move, session, tenant, files, slugs, done)
             if fresh:
                 _Batch(move, session, tenant, files, slugs).take(fresh)
 
@@ -80,6 +83,36 @@ def _late_parts(move: Move, session: Session, recording_ids: list[int]) -> None:
         known = move.ledger.noted(session, table, keys)
         late = [left(table, key, LATER) for key in keys if str(key) not in known]
         move.ledger.write(session, late)
+
+
+def _late_files(
+    move: Move,
+    session: Session,
+    tenant: Tenant,
+    files: Files,
+    slugs: tuple[int, int],
+    taken: Mapping[str, str],
+) -> None:
+    """Bring what an earlier run left of the files of recordings that are still here."""
+    new_ids = [int(each) for each in taken.values()]
+    here = set(
+        session.scalars(
+            select(Recording.id).where(
+                Recording.id.in_(new_ids),
+                Recording.user_id == tenant.id,
+                Recording.delete_state != DeleteState.HARD_DELETED,
+            )
+        )
+    )
+    known = set(
+        session.scalars(select(StoredObject.path).where(StoredObject.recording_id.in_(here)))
+    )
+    for old, new in taken.items():
+        if int(new) in here:
+            folders = RecordingPaths(slugs[0], int(old)), RecordingPaths(slugs[1], int(new))
+            found = files.take(*(each.folder for each in folders))
+            fresh = [each for each in found if each.path not in known]
+            move.target.insert(session, StoredObject, _objects(tenant.id, int(new), fresh))
 
 
 class _Batch:
@@ -160,8 +193,10 @@ class _Batch:
         self._rows[Recording].append(new.recording)
         self._rows[RecordingHold] += new.holds
         if new.recording["delete_state"] != DeleteState.HARD_DELETED:
-            files = self._files.take(place.old.folder, place.new.folder, notes)
+            files = self._files.take(place.old.folder, place.new.folder)
             self._rows[StoredObject] += _objects(self._owner.user_id, new_id, files)
+            if not files and new.recording["local_video_path"] is not None:
+                notes.say("no files", f"{place.old.folder} belongs at {place.new.folder}")
         self._done.append((old, new, notes))
 
     def _own_key(self, new: New) -> None:

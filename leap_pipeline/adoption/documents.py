@@ -8,7 +8,6 @@ from typing import Any
 
 from leap_pipeline.adoption.outcome import Notes
 from leap_pipeline.domain.shapes.registry import read_column, validate_column
-from leap_pipeline.domain.shapes.stored import upgraded
 
 _PLACE_IN_LIST = re.compile(r"\[\d+\]")
 
@@ -47,6 +46,3 @@ def drop(document: dict[str, Any], root: str, names: tuple[str, ...], notes: Not
     for name in names:
         if document.pop(name, None) not in (None, "", [], {}, False):
             notes.say(f"`{root}.{name}` was left out", "LEAP has no such setting")
-
-
-__all__ = ["block", "drop", "fitted", "upgraded"]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from leap_pipeline.adoption.outcome import Notes
 from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.storage.local import LocalStorage, disk_full_explained
 from leap_pipeline.storage.paths import user_folder
@@ -60,12 +59,16 @@ class Files:
         self._old = old
         self._dry = dry
 
-    def take(self, old_folder: str, new_folder: str, notes: Notes | None = None) -> list[Stored]:
+    @property
+    def are_brought(self) -> bool:
+        return self._mode is not FileMode.LEAVE
+
+    def take(self, old_folder: str, new_folder: str) -> list[Stored]:
         """Bring a folder over and tell what of it is in the storage now.
 
         Where files are left, what lies at its place already counts: the two roots may be one.
         """
-        if self._old is None or self._mode is FileMode.LEAVE:
+        if self._old is None or not self.are_brought:
             root = self._storage.path(new_folder)
             return [_stored(root, path, new_folder) for path in _regular(root)]
         source, found = self._old / old_folder, []
@@ -74,8 +77,6 @@ class Files:
             if not self._dry:
                 self._bring(path, self._storage.path(stored.path))
             found.append(stored)
-        if not found and notes is not None:
-            notes.say("no files", f"{old_folder} is empty or not there")
         return found
 
     def take_thumbnails(self, old_slug: int, new_slug: int) -> list[Stored]:
@@ -85,8 +86,8 @@ class Files:
         )
 
     def _bring(self, old: Path, new: Path) -> None:
-        if new.exists() and (new.samefile(old) or new.stat().st_size == old.stat().st_size):
-            return  # by an earlier run, or one that was killed
+        if new.exists():
+            return  # whole, by an earlier run, one that was killed, or LEAP's own work since
         with disk_full_explained(self._storage.root):
             new.parent.mkdir(parents=True, exist_ok=True)
             if self._mode is FileMode.COPY:
@@ -105,7 +106,6 @@ class Files:
 def _link(old: Path, new: Path) -> None:
     """A second name of the same bytes; LEAP never writes into a stored file, but replaces it."""
     try:
-        new.unlink(missing_ok=True)
         os.link(old, new)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):

@@ -156,8 +156,7 @@ class Legacy:
 
     def add(self, table: str, **values: Any) -> int:
         """Insert a row; its id. Both stamps and what must not be NULL have defaults here."""
-        stamps = {"created_at": AT} | ({} if table in ONE_STAMP else {"updated_at": AT})
-        said = ({} if table in NO_STAMP else stamps) | DEFAULTS.get(table, {}) | values
+        said = {**_stamps(table), **DEFAULTS.get(table, {}), **values}
         statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING id").format(
             sql.Identifier(table),
             sql.SQL(", ").join(map(sql.Identifier, said)),
@@ -214,6 +213,13 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "processing_stages": {"failed": False, "retry_count": 0},
     "output_targets": {"failed": False, "retry_count": 0},
 }
+
+
+def _stamps(table: str) -> dict[str, datetime]:
+    if table in NO_STAMP:
+        return {}
+    names = ("created_at",) if table in ONE_STAMP else ("created_at", "updated_at")
+    return dict.fromkeys(names, AT)
 
 
 def _adapted(value: Any) -> Any:

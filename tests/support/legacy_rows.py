@@ -78,7 +78,7 @@ def make_legacy(url: URL) -> None:
 
 
 def _users(legacy: Legacy) -> None:
-    addresses = {
+    addresses: dict[str, tuple[int, str, dict[str, Any]]] = {
         ADA: (1, "ada@example.edu", {"role": "admin", "timezone": "Europe/Moscow"}),
         BEN: (2, "Mixed.Case@Example.EDU", {"can_upload": False}),
         EVE: (9, "mixed.case@example.edu", {"role": "root"}),
@@ -92,12 +92,13 @@ def _users(legacy: Legacy) -> None:
         legacy.add("refresh_tokens", user_id=user_id, token=f"eyJ.{user_id}")
     legacy.add("user_configs", user_id=ADA, config_data=CONFIG)
     legacy.add("user_configs", user_id=BEN, config_data={"transcription": {"prompt": "№2"}})
-    for user_id, kind, data in (
+    configs: list[tuple[str | None, str | None, dict[str, Any]]] = [
         (None, "processing", {"silence_threshold": -35.0, "k": 1}),
         (None, None, {"k": 0}),
         (ADA, "metadata", {"title_template": "{themes}"}),
-    ):
-        legacy.add("base_configs", user_id=user_id, name="base", config_type=kind, config_data=data)
+    ]
+    for owner, kind, data in configs:
+        legacy.add("base_configs", user_id=owner, name="base", config_type=kind, config_data=data)
 
 
 def _plans(legacy: Legacy) -> None:
@@ -157,8 +158,14 @@ def _library(legacy: Legacy) -> None:
         ("Same", "LOCAL", None, {"path": "/lectures"}),
         ("Drive", "GOOGLE_DRIVE", None, {"path": "/lectures"}),
     ):
-        said = {"name": name, "source_type": kind, "credential_id": credential, "config": config}
-        legacy.add("input_sources", user_id=ADA, **said)
+        legacy.add(
+            "input_sources",
+            user_id=ADA,
+            name=name,
+            source_type=kind,
+            credential_id=credential,
+            config=config,
+        )
     youtube_preset = {"privacy": "unlisted", "topics_display": {"show_timestamps": True}}
     for name, platform, credential, metadata in (
         ("основной", "youtube", 5, youtube_preset),
@@ -166,8 +173,14 @@ def _library(legacy: Legacy) -> None:
         ("vk", "vk", 4, {"group_id": 227_000_001, "no_comments": False}),
         ("lost", "youtube", 8, {}),
     ):
-        said = {"platform": platform, "credential_id": credential, "preset_metadata": metadata}
-        legacy.add("output_presets", user_id=ADA, name=name, **said)
+        legacy.add(
+            "output_presets",
+            user_id=ADA,
+            name=name,
+            platform=platform,
+            credential_id=credential,
+            preset_metadata=metadata,
+        )
 
 
 def _templates(legacy: Legacy) -> None:

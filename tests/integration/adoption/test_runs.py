@@ -134,6 +134,10 @@ def old_storage(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("mode", [FileMode.LINK, FileMode.COPY])
 def test_files_are_linked_or_copied(adoption: Adoption, old_storage: Path, mode: FileMode) -> None:
+    """Also those that an earlier run had left."""
+    if mode is FileMode.COPY:
+        report = adoption.run(emails=["ada@example.edu"])
+        assert f"no files: {HERE} belongs at {HERE}" in notes_of(report, "recordings", 12)
     adoption.run(files=mode, old_storage=old_storage, emails=["ada@example.edu"])
     root = adoption.storage.root
     master = root / HERE / "transcriptions/master.json"
