@@ -123,9 +123,13 @@ def list_plans(*, as_json: Json = False) -> None:
         print_json({"plans": found})
         return
     for each in found:
-        limits = ", ".join(f"{name} {_shown(value)}" for name, value in each["limits"].items())
+        limits = ", ".join(
+            f"{name.replace('_', ' ')} {value}"
+            for name, value in each["limits"].items()
+            if value is not None
+        )
         offered = "" if each["offered"] else " (not offered)"
-        say(f"{each['name']}{offered}: ${each['price_monthly']} a month; {limits}")
+        say(f"{each['name']}{offered}: ${each['price_monthly']} a month; {limits or 'no limits'}")
 
 
 @plan_app.command()
@@ -210,7 +214,7 @@ def _lines(usage: Usage) -> list[str]:
     paid = "off"
     if bought is not None:
         ceiling = "no ceiling" if bought.monthly_limit is None else f"${bought.monthly_limit}"
-        paid = f"${bought.price.normalize():f} a recording, {ceiling} a month"
+        paid = f"${bought.price} a recording, {ceiling} a month"
     recordings = f"{month.recordings} of {_shown(limits.recordings_per_month)}"
     jobs = f"{_shown(limits.automation_jobs)} jobs"
     hours = "any interval"

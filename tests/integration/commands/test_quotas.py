@@ -68,9 +68,9 @@ def test_all_plans_are_listed_and_who_is_offered_which() -> None:
     plans = {each["name"]: each for each in as_json("plan", "list")["plans"]}
     assert [name for name, plan in plans.items() if plan["offered"]] == ["Free", "Plus", "Pro"]
     assert plans["Enterprise"]["limits"]["recordings_per_month"] is None
-    assert "Enterprise (not offered): $0.00 a month; recordings_per_month unlimited" in leap(
-        "plan", "list"
-    )
+    assert (
+        "Enterprise (not offered): $0.00 a month; concurrent tasks 10, min interval hours 1\n"
+    ) in leap("plan", "list")
 
 
 @pytest.mark.parametrize(
