@@ -61,6 +61,9 @@ recreate-db: $(READY) ## Delete the database with all its data and make it anew;
 bench-overhead: $(READY) ## What Dagster itself costs a recording
 	@$(BIN)/python -m benchmarks.overhead
 
+bench-matching: $(READY) ## Template matching against a plain loop of Python's re
+	@$(BIN)/python -m benchmarks.matching
+
 lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
@@ -68,4 +71,4 @@ lock: $(READY) ## Resolve the dependencies again into requirements.lock
 clean: ## Remove the environment and the caches, never the data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead lock clean
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-matching lock clean

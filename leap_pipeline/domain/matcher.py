@@ -1,4 +1,4 @@
-"""Which template a recording belongs to: many templates, one pass over a name."""
+"""Which template a recording belongs to: many templates, two passes over a name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from leap_pipeline.domain.matching import EXCLUDING, TAKING, composed
-from leap_pipeline.domain.patterns import Pattern, PatternSet
+from leap_pipeline.domain.patterns import Pattern, pattern_set
 from leap_pipeline.domain.stored_rules import StoredRules, read_rules
 
 _BIT = {kind: 1 << at for at, kind in enumerate(TAKING)} | dict.fromkeys(EXCLUDING, 8)
@@ -60,17 +60,19 @@ class Matcher:
                 continue
             self._add(candidate, rules, owners)
         self._owners = list(owners.values())
-        self._patterns = PatternSet(list(owners))
+        self._patterns = pattern_set(tuple(owners))
 
     def first(self, display_name: str, source_id: int | None) -> Candidate | None:
         """The template that a recording of that name and source belongs to."""
         name = composed(display_name)
-        marks: dict[int, int] = {}
-        for at, bit in self._exact.get(name, ()):
-            marks[at] = marks.get(at, 0) | bit
+        marked = list(self._exact.get(name, ()))
         for hit in self._patterns.hits(name):
-            for at, bit in self._owners[hit]:
-                marks[at] = marks.get(at, 0) | bit
+            marked += self._owners[hit]
+        if not marked:
+            return None
+        marks: dict[int, int] = {}
+        for at, bit in marked:
+            marks[at] = marks.get(at, 0) | bit
         for at in sorted(marks):
             template = self._templates[at]
             if template.takes(marks[at], source_id):

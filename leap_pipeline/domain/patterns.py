@@ -24,6 +24,7 @@ _HALF_LETTER = "cannot be searched: “\\C” is a byte, which may be half a let
 _LINEAR = "is not possible on an engine that promises linear time"
 # A backslash and what it escapes, quoted text, a class in brackets, or one character.
 _TOKEN = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|.", re.DOTALL)
+_RUNNING = re.compile(r"\.[*+{]")
 _BACKREFERENCE = re.compile(r"\\[1-9]|\\[gk]|\(\?P[=>]|\(\?\(")
 _LOOK_AROUND = ("(?=", "(?!", "(?<=", "(?<!")
 _REASONS = {
@@ -45,53 +46,86 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True)
 class Pattern:
-    """A compiled pattern; `size` is its program's, in instructions."""
+    """A pattern that compiles; `size` is its program's, in instructions, where it was asked for."""
 
     expression: str
-    compiled: Any = field(compare=False)
-    size: int = field(compare=False)
+    size: int = field(default=0, compare=False)
 
     def search(self, text: str) -> tuple[int, int] | None:
         """Where it first hits, in characters."""
-        found = self.compiled.search(_bytes(text).decode())
+        found = _compiled(self.expression).search(_bytes(text).decode())
         return None if found is None else found.span()
 
 
 def compile_pattern(pattern: str, *, case_sensitive: bool = False) -> Pattern:
     """Raises `PatternError` with the place and the reason."""
+    expression = pattern if case_sensitive else f"(?i){pattern}"
     try:
-        _compile(pattern)
-        made = _compile(pattern if case_sensitive else f"(?i){pattern}")
+        size = _compiled(expression).programsize
     except re2.error as error:
-        raise PatternError(_reason(pattern, error.args[0].decode("utf-8", "replace"))) from error
-    if made.size > PROGRAM_LIMIT:
+        raise PatternError(_reason(pattern, _complaint(pattern) or error)) from error
+    if size > PROGRAM_LIMIT:
         raise PatternError(_TOO_LARGE)
     if any(token.group() == r"\C" for token in _TOKEN.finditer(pattern)):
         raise PatternError(_HALF_LETTER)
-    return made
+    return Pattern(expression, size)
 
 
 def literal(text: str, *, case_sensitive: bool = False) -> Pattern:
     """The pattern that finds a text as it stands."""
     quoted: str = re2.escape(text)
-    return _compile(quoted if case_sensitive else f"(?i){quoted}")
+    return Pattern(quoted if case_sensitive else f"(?i){quoted}")
 
 
 class PatternSet:
-    """Many patterns, searched in one pass over a text."""
+    """Many patterns, searched in two passes over a text, however many they are.
+
+    Those that run over anything (`.*`) are a pass of their own: in one automaton with the others
+    they would multiply its states, which are made anew for nearly every text.
+    """
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
-        self._patterns = tuple(patterns)
-        self._set = _make_set(self._patterns)
+        running = {at for at, each in enumerate(patterns) if _RUNNING.search(each.expression)}
+        others = [at for at in range(len(patterns)) if at not in running]
+        self._parts = [_Part(patterns, chosen) for chosen in (others, sorted(running)) if chosen]
 
     def hits(self, text: str) -> list[int]:
         """The positions of the patterns that hit, in no order."""
+        found: list[int] = []
+        searched = _bytes(text)
+        for part in self._parts:
+            found += part.hits(searched)
+        return found
+
+
+@lru_cache(maxsize=4)
+def pattern_set(patterns: tuple[Pattern, ...]) -> PatternSet:
+    """The set of these patterns, kept for the next who asks: its automata learn from each text."""
+    return PatternSet(patterns)
+
+
+class _Part:
+    """Some of the patterns in one automaton; positions are those among all."""
+
+    def __init__(self, patterns: Sequence[Pattern], positions: Sequence[int]) -> None:
+        self._patterns = [patterns[at] for at in positions]
+        self._positions = list(positions)
+        self._last = len(self._positions)  # the empty pattern's
+        self._set = _make_set(self._patterns)
+
+    def hits(self, searched: bytes) -> Sequence[int]:
         if self._set is not None:
-            found: list[int] | None = self._set.Match(_bytes(text))
+            found: list[int] | None = self._set.Match(searched)
             if found is not None:
-                found.remove(len(self._patterns))
-                return found
-        return [at for at, each in enumerate(self._patterns) if each.search(text) is not None]
+                return (
+                    [self._positions[at] for at in found if at != self._last] if found[1:] else ()
+                )
+        text = searched.decode()
+        return [
+            at
+            for at, each in zip(self._positions, self._patterns, strict=True)
+            if each.search(text) is not None
+        ]
 
 
 def _bytes(text: str) -> bytes:
@@ -115,9 +149,18 @@ def _make_set(patterns: Sequence[Pattern]) -> Any | None:
 
 
 @lru_cache(maxsize=512)
-def _compile(expression: str) -> Pattern:
-    compiled = re2.compile(expression, _options(PATTERN_MEMORY))
-    return Pattern(expression, compiled, compiled.programsize)
+def _compiled(expression: str) -> Any:
+    return re2.compile(expression, _options(PATTERN_MEMORY))
+
+
+def _complaint(pattern: str) -> Exception | None:
+    """RE2's about the pattern as it was written."""
+    try:
+        _compiled(pattern)
+    except re2.error as error:
+        complaint: Exception = error
+        return complaint
+    return None
 
 
 def _options(memory: int) -> Any:
@@ -128,9 +171,9 @@ def _options(memory: int) -> Any:
     return options
 
 
-def _reason(pattern: str, said: str) -> str:
+def _reason(pattern: str, error: Exception) -> str:
     """RE2's complaint (`kind: fragment`) in words, with its place in the pattern."""
-    kind, _, fragment = said.partition(": ")
+    kind, _, fragment = error.args[0].decode("utf-8", "replace").partition(": ")
     if kind.startswith("pattern too large"):
         return _TOO_LARGE
     if kind.startswith("trailing"):

@@ -260,17 +260,29 @@ def test_a_template_whose_limits_cannot_be_read_takes_nothing(narrowing: dict[st
 def test_a_set_without_memory_gives_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     several = [candidate(1, 0, {"patterns": [".{200}x"]}), candidate(2, 1, {"keywords": ["LEARN"]})]
     monkeypatch.setattr(patterns, "SET_MEMORY", 4000)
-    assert Matcher(several)._patterns._set is None
+    patterns.pattern_set.cache_clear()
+    assert None in [part._set for part in Matcher(several)._patterns._parts]
     assert winner(several) == 2
     assert winner(several, "biology") is None
+    patterns.pattern_set.cache_clear()
 
 
 def test_a_set_that_runs_out_of_memory_at_work_is_asked_rule_by_rule() -> None:
+    patterns.pattern_set.cache_clear()
     matcher = Matcher([candidate(1, 0, {"keywords": ["LEARN"]})])
     exhausted = re2.Set.SearchSet()
     exhausted.Add("x^")
     exhausted.Compile()
-    matcher._patterns._set = exhausted  # as one does that is out of memory, it answers: no hit
+    matcher._patterns._parts[
+        0
+    ]._set = exhausted  # as one does that is out of memory, it answers: no hit
     found = matcher.first(NAME, None)
+    patterns.pattern_set.cache_clear()
     assert found is not None
     assert found.id == 1
+
+
+def test_sets_are_kept_by_their_patterns_and_hold_no_templates() -> None:
+    one, two = ([candidate(number, 0, {"keywords": ["kept"]})] for number in (1, 2))
+    assert Matcher(one)._patterns is Matcher(two)._patterns
+    assert (winner(one, "kept"), winner(two, "kept")) == (1, 2)
