@@ -39,8 +39,21 @@ logs.install()
 def redacted(value: T) -> T:
     """The same value of Dagster's without secrets; itself where it has none."""
     written = json.loads(serialize_value(value))
-    clean = redact_tree(written)
+    clean = redact_tree(_by_label(written))
     return value if clean == written else deserialize_value(json.dumps(clean), as_type=type(value))
+
+
+def _by_label(written: Any) -> Any:
+    """The same, with the values hidden that Dagster's lists of metadata label as secrets."""
+    if isinstance(written, list):
+        return [_by_label(each) for each in written]
+    if not isinstance(written, dict):
+        return written
+    found = {key: _by_label(inner) for key, inner in written.items()}
+    label = found.get("label")
+    if isinstance(label, str) and "entry_data" in found:
+        found["entry_data"] = redact_tree({label: found["entry_data"]})[label]
+    return found
 
 
 class _EventLog(PostgresEventLogStorage):
