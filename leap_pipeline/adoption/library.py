@@ -9,7 +9,7 @@ from leap_pipeline.adoption.documents import block, fitted
 from leap_pipeline.adoption.naming import Names
 from leap_pipeline.adoption.outcome import Leave, Notes, Row
 from leap_pipeline.adoption.references import References
-from leap_pipeline.adoption.settings import processing, text_variables
+from leap_pipeline.adoption.settings import text_variables, work
 from leap_pipeline.domain.credentials import CredentialPlatform, parse_credential, reveal
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import InputError
@@ -95,8 +95,9 @@ def preset(row: Row, references: References, names: Names, notes: Notes) -> Valu
     if credential_id is None:
         msg = "its credential was left, and a preset needs one"
         raise Leave(msg)
-    metadata = dict(row["preset_metadata"]) if isinstance(row["preset_metadata"], Mapping) else None
-    if metadata is not None:
+    metadata = row["preset_metadata"]
+    if isinstance(metadata, Mapping):
+        metadata = dict(metadata)
         text_variables(metadata, notes)
     return {
         "user_id": row["user_id"],
@@ -119,7 +120,7 @@ def template(
     if not narrow:
         notes.say("switched off", "with a rule less it could take recordings it should not")
     metadata = _metadata(row["metadata_config"], notes)
-    work = row["processing_config"]
+    config = row["processing_config"]
     return {
         "user_id": row["user_id"],
         "name": names.free(row["name"], notes),
@@ -128,7 +129,7 @@ def template(
         "processing_config": fitted(
             "recording_templates",
             "processing_config",
-            processing(work, notes) if isinstance(work, Mapping) else None,
+            work(config, notes) if isinstance(config, Mapping) else config,
             notes,
         ),
         "metadata_config": fitted("recording_templates", "metadata_config", metadata, notes),
@@ -138,9 +139,9 @@ def template(
     } | {name: row[name] for name in STAMPS}
 
 
-def _metadata(stored: Any, notes: Notes) -> Values | None:
+def _metadata(stored: Any, notes: Notes) -> Any:
     if not isinstance(stored, Mapping):
-        return None
+        return stored
     metadata = {**block(stored, "common", notes), **stored}
     metadata.pop("common", None)
     text_variables(metadata, notes)
@@ -151,10 +152,8 @@ def output(
     stored: Any, references: References, platforms: Mapping[int, str], notes: Notes
 ) -> Values | None:
     """An `output_config` with the new ids of its presets, at most one a platform."""
-    if not isinstance(stored, Mapping):
-        return None
-    document = dict(stored)
-    if isinstance(document.get("preset_ids"), list):
+    document = dict(stored) if isinstance(stored, Mapping) else stored
+    if isinstance(document, dict) and isinstance(document.get("preset_ids"), list):
         found = references.find_all("output_presets", document["preset_ids"], notes)
         first = {platforms[each]: each for each in reversed(found)}
         if len(first) < len(found):
@@ -169,7 +168,7 @@ def output(
 def _rules(stored: Any, references: References, notes: Notes) -> tuple[Values | None, bool]:
     """The rules, and whether they take no more recordings than they did."""
     if not isinstance(stored, Mapping):
-        return None, True
+        return fitted("recording_templates", "matching_rules", stored, notes), True
     document = dict(stored)
     for key in TEXT_LISTS:
         if isinstance(document.get(key), list):
@@ -198,11 +197,8 @@ def _still_narrow(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
     def count(document: Mapping[str, Any], key: str) -> int:
         value = document.get(key)
-        return (
-            len([each for each in value if each not in ("", None)])
-            if isinstance(value, list)
-            else 0
-        )
+        said = value if isinstance(value, list) else []
+        return len([each for each in said if str(each or "").strip()])
 
     if count(before, "source_ids") and not count(after, "source_ids"):
         return False

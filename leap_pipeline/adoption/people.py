@@ -71,14 +71,16 @@ def take_users(move: Move, user_ids: list[str]) -> dict[str, tuple[int, int]]:
         with move.target.database.system() as session:
             rows = move.source.rows("users", "id", some)
             _take_users(move, session, rows)
-            here = dict(
-                session.execute(select(User.id, User.user_slug).where(User.id.in_(some))).all()
-            )
+            here = {
+                user.id: user for user in session.scalars(select(User).where(User.id.in_(some)))
+            }
             for row in rows:
-                if row["id"] in here or move.target.dry:
-                    own = here[row["id"]] if row["id"] in here else row["user_slug"]
-                    slugs[row["id"]] = (row["user_slug"], own)
-                    move.users.setdefault(row["id"], row["timezone"])
+                own = here.get(row["id"])
+                if own is not None:
+                    slugs[own.id] = (row["user_slug"], own.user_slug)
+                    move.users[own.id] = own.timezone
+                elif move.target.dry:
+                    slugs[row["id"]] = (row["user_slug"], row["user_slug"])
     return slugs
 
 

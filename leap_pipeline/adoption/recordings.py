@@ -16,7 +16,7 @@ from leap_pipeline.adoption.outcome import Entry, Notes, Row, left, taken
 from leap_pipeline.adoption.parts import source_values, stage_values, target_values, trim_values
 from leap_pipeline.adoption.places import Place
 from leap_pipeline.adoption.references import References
-from leap_pipeline.adoption.settings import processing, text_variables
+from leap_pipeline.adoption.settings import text_variables, work
 from leap_pipeline.domain.deletion import TOMBSTONE, TOMBSTONE_NAME, DeleteState
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.states import (
@@ -140,11 +140,8 @@ def _columns(old: Old, place: Place, owner: Owner, notes: Notes) -> Values:
 
 def _preferences(stored: Any, owner: Owner, notes: Notes) -> Values | None:
     if not isinstance(stored, dict):
-        return None
-    document = {**stored, **processing(stored, notes)}
-    for old in ("trimming", "processing_config"):
-        if old not in processing(stored, Notes()):
-            document.pop(old, None)
+        return fitted("recordings", "processing_preferences", stored, notes)
+    document = work(stored, notes)
     if isinstance(document.get("metadata_config"), dict):
         document["metadata_config"] = dict(document["metadata_config"])
         text_variables(document["metadata_config"], notes)

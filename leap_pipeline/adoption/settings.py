@@ -32,11 +32,11 @@ def user_config(row: Row, references: References, notes: Notes) -> dict[str, Any
         if key not in BLOCKS:
             notes.say(f"`{key}` was left out", "LEAP has no such setting")
     upload = block(document, "upload", notes)
-    work = fitted("recording_templates", "processing_config", processing(document, notes), notes)
+    said = fitted("recording_templates", "processing_config", processing(document, notes), notes)
     return {
         "user_id": row["user_id"],
-        "processing_config": (work or {}).get("video", {}),
-        "transcription_config": (work or {}).get("transcription", {}),
+        "processing_config": (said or {}).get("video", {}),
+        "transcription_config": (said or {}).get("transcription", {}),
         "metadata_config": fitted(
             "user_configs", "metadata_config", _metadata(document, upload, notes), notes
         )
@@ -82,6 +82,13 @@ def processing(document: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     kept = {"trimming": trimming, "transcription": speech}
     video = {**block(inner, "video", notes), **block(document, "video", notes)}
     return {key: value for key, value in (kept | {"video": video}).items() if value}
+
+
+def work(stored: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """A whole document of that kind; what is no such block is for its shape to judge."""
+    document = {**block(stored, "processing_config", Notes()), **stored}
+    document.pop("processing_config", None)
+    return document | processing(stored, notes)
 
 
 def text_variables(metadata: dict[str, Any], notes: Notes) -> None:

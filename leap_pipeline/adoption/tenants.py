@@ -19,12 +19,12 @@ from leap_pipeline.adoption.outcome import Entry, Leave, Notes, Row, left, taken
 from leap_pipeline.adoption.references import References
 from leap_pipeline.adoption.settings import base_config, user_config
 from leap_pipeline.adoption.source import Source
-from leap_pipeline.adoption.target import Target
+from leap_pipeline.adoption.target import Target, existing
 from leap_pipeline.db.base import Base
 from leap_pipeline.db.models.automation import AutomationJob
 from leap_pipeline.db.models.subscriptions import QuotaChange, QuotaUsage, UserSubscription
 from leap_pipeline.db.models.templates import InputSource, OutputPreset, RecordingTemplate
-from leap_pipeline.db.models.users import BaseConfig, UserConfig, UserCredential
+from leap_pipeline.db.models.users import BaseConfig, User, UserConfig, UserCredential
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.quotas import free_plan
 
@@ -115,11 +115,14 @@ def tenant_rows(move: Move, session: Session, user_id: str) -> Tenant:
 
 
 def _accounts(move: Move, session: Session, tenant: Tenant) -> None:
-    users = frozenset(move.users)
-
     def rows(table: str) -> list[Row]:
         return move.source.rows(table, "user_id", [tenant.id])
 
+    history = rows("quota_change_history")
+    authors = [row["changed_by"] for row in history]
+    for row in rows("user_subscriptions"):
+        authors += [row["created_by"], row["modified_by"]]
+    users = frozenset(existing(session, User.id, authors) | set(move.users))
     _only_one(
         move,
         session,
@@ -132,7 +135,7 @@ def _accounts(move: Move, session: Session, tenant: Tenant) -> None:
     take(
         move,
         session,
-        rows("quota_change_history"),
+        history,
         QuotaChange,
         lambda row, notes: accounts.quota_change(row, move.plans, users, notes),
     )

@@ -191,7 +191,7 @@ def _templates(legacy: Legacy) -> None:
         user_id=ADA,
         name="redos",
         matching_rules=NULL,
-        processing_config={"processing_config": {"transcription": {"language": "en"}}},
+        processing_config={"processing_config": {"transcription": {"language": "en"}, "k": 1}},
         metadata_config={
             "common": {"tags": ["x"]},
             "vk": {"album_id": "77"},

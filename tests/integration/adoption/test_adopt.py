@@ -275,6 +275,7 @@ def test_templates(adopted: tuple[Adoption, Report], report: Report) -> None:
     assert second.metadata_config["tags"] == ["x"]
     off = {name for name, row in templates.items() if not row.is_active}
     assert off == {"broken exclusion", "foreign source"}
+    assert "`processing_config.k` was left out" in notes_of(report, "recording_templates", 8)
     assert "one preset a platform" in notes_of(report, "recording_templates", 8)
     assert "`used_count` was left out: it was 57" in notes_of(report, "recording_templates", 8)
 

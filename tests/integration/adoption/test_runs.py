@@ -194,7 +194,7 @@ def attempt(dies_at):
             os.kill(os.getpid(), signal.SIGKILL)
     event.listen(Engine, "after_cursor_execute", die)
     event.listen(Engine, "commit", die)
-    wanted = Wanted(make_url(legacy), secret=secret, batch=3)
+    wanted = Wanted(make_url(legacy), secret=secret, batch=5)
     database = Database(urls_of(make_url(target)))
     adopt(database, LocalStorage(Path(storage)), Vault(EnvironmentKeys((key,))), wanted)
 
@@ -209,16 +209,16 @@ for dies_at in map(int, sys.argv[6:]):
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-DEATHS = 8
+DEATHS = 6
 
 
 def test_killed_at_any_instant_it_ends_as_if_it_never_was(
     adoption: Adoption, postgres_server: TestServer, legacy_url: URL, tmp_path: Path
 ) -> None:
     """Deaths at random statements and commits, then one run to the end."""
-    adoption.run(batch=3)
+    adoption.run(batch=5)
     expected = told(adoption.database)
-    moments = [random.randint(20, 400) for _ in range(DEATHS)]
+    moments = [random.randint(20, 250) for _ in range(DEATHS)]
     with postgres_server.database() as url:
         run = subprocess.run(
             [
