@@ -110,7 +110,7 @@ def rotate(
     platform = open_platform()
     work = retire_keys if retire else rotate_keys
     with shown("re-encrypting", enabled=not as_json) as progress:
-        done = work(platform.database, platform.settings, progress=progress)
+        done = work(platform.database, platform.settings, actor=OPERATOR.actor, progress=progress)
     if as_json:
         print_json(asdict(done))
     else:
@@ -172,7 +172,7 @@ def _show(found: list[tuple[str, CredentialView]]) -> None:
             view.account_name or "",
             "active" if view.is_active else "connect again",
             f"{view.last_used_at:%Y-%m-%d %H:%M}" if view.last_used_at else "never",
-            "cannot be decrypted" if details is None else _line(details),
+            "cannot be read: enter it anew" if details is None else _line(details),
         )
     Console().print(table)
 

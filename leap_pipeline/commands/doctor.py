@@ -25,7 +25,7 @@ from leap_pipeline.errors import LeapError
 from leap_pipeline.media import ffmpeg
 from leap_pipeline.security.keys import KeyFile, KeySource, key_source
 from leap_pipeline.security.vault import Vault
-from leap_pipeline.services.key_rotation import Inventory, count_secrets, take_stock
+from leap_pipeline.services.stored_secrets import Inventory, count_secrets, take_stock
 from leap_pipeline.settings import Settings, load_settings
 from leap_pipeline.speech.models import resolve_model
 from leap_pipeline.supervisor.status import read_status

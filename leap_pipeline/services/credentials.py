@@ -250,7 +250,11 @@ class Credentials:
                 msg = f"{_title(row.platform, row.account_name)} cannot be read: {shut}"
                 raise Undecryptable(msg) from None
             data = self.vault.decrypt(again.encrypted_data)
-        found = parse_credential(row.platform, data)
+        try:
+            found = parse_credential(row.platform, data)
+        except InputError as wrong:
+            msg = f"{_title(row.platform, row.account_name)} cannot be used, enter it anew: {wrong}"
+            raise InputError(msg) from None
         remember(*secrets_of(found))
         return found
 
@@ -273,7 +277,7 @@ class Credentials:
     def _sealed(self, credential: Credential) -> str:
         """Encrypted with a key that is not taken away before this transaction ends."""
         remember(*secrets_of(credential))
-        self.session.execute(select(func.pg_advisory_xact_lock_shared(*KEYS_IN_USE)))
+        keep_keys(self.session)
         return self.vault.encrypt(reveal(credential))
 
     def _write(self, row: Row[Any], values: Mapping[str, Any]) -> None:
@@ -295,6 +299,11 @@ class Credentials:
             owner_id=self.user_id,
             **said,
         )
+
+
+def keep_keys(session: Session) -> None:
+    """See that no key is taken away before this transaction ends: before it encrypts anything."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(*KEYS_IN_USE)))
 
 
 def _name(text: str) -> str:

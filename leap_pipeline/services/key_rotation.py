@@ -13,25 +13,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Row, Text, cast, func, select, text, update
+from sqlalchemy import BigInteger, Column, Text, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.engine import Database
-from leap_pipeline.db.models.users import UserCredential
 from leap_pipeline.errors import TransientError, Undecryptable, UserActionError
 from leap_pipeline.progress import ProgressCallback, ignore
 from leap_pipeline.runtime_files import file_lock
 from leap_pipeline.security.keys import VARIABLE, KeyFile, key_source, new_key
 from leap_pipeline.security.vault import Vault
+from leap_pipeline.services.audit import SYSTEM, Actor, record
 from leap_pipeline.services.credentials import KEYS_IN_USE
+from leap_pipeline.services.stored_secrets import (
+    ENCRYPTED,
+    Inventory,
+    Unreadable,
+    batches,
+    count_secrets,
+    rows_after,
+    take_stock,
+)
 from leap_pipeline.settings import Settings
 
-# Every column that holds tokens of the vault; its table has an integer `id`.
-_TABLES = UserCredential.metadata.tables
-ENCRYPTED: tuple[Column[str], ...] = (_TABLES["user_credentials"].c.encrypted_data,)
-
-BATCH = 100
 LOCK = "encryption.rotation.lock"
 LOCK_SECONDS = 1.0
 PASSES, PAUSE_SECONDS = 20, 0.2
@@ -42,24 +46,6 @@ WAIT = text("SET LOCAL lock_timeout = '10s'")
 
 Change = tuple[int, str, str]
 """Of a row: its id, the token read, the token to put there."""
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A token that no key opens."""
-
-    table: str
-    id: int
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """What the stored tokens need: how many the first key wrote, and how many an older one."""
-
-    total: int = 0
-    current: int = 0
-    older: int = 0
-    unreadable: tuple[Unreadable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,32 +63,12 @@ class Rotation:
     """Old keys that were taken away."""
 
 
-def take_stock(database: Database, vault: Vault) -> Inventory:
-    """Try every stored token; about 20,000 a second."""
-    current = older = 0
-    unreadable = []
-    for column, rows in _batches(database):
-        for number, token in rows:
-            if vault.is_current(token):
-                current += 1
-            elif vault.can_decrypt(token):
-                older += 1
-            else:
-                unreadable.append(Unreadable(column.table.name, number))
-    return Inventory(current + older + len(unreadable), current, older, tuple(unreadable))
-
-
-def count_secrets(database: Database) -> int:
-    """How many tokens are stored."""
-    with database.system() as session:
-        return sum(
-            session.scalar(select(func.count()).select_from(column.table)) or 0
-            for column in ENCRYPTED
-        )
-
-
 def rotate(
-    database: Database, settings: Settings, *, progress: ProgressCallback = ignore
+    database: Database,
+    settings: Settings,
+    *,
+    actor: Actor = SYSTEM,
+    progress: ProgressCallback = ignore,
 ) -> Rotation:
     """Make a new key and write every secret with it; or finish a rotation that was interrupted.
 
@@ -122,7 +88,7 @@ def rotate(
             with source.locked():
                 source.write((new_key(), *source.read()))
         reencrypted, left = _reencrypt_all(database, vault, progress)
-        return Rotation(
+        done = Rotation(
             source=source.name,
             made_key=not unfinished,
             reencrypted=reencrypted,
@@ -130,10 +96,15 @@ def rotate(
             keys=vault.key_count,
             unreadable=left.unreadable,
         )
+        return _recorded(database, "rotate", done, actor)
 
 
 def retire(
-    database: Database, settings: Settings, *, progress: ProgressCallback = ignore
+    database: Database,
+    settings: Settings,
+    *,
+    actor: Actor = SYSTEM,
+    progress: ProgressCallback = ignore,
 ) -> Rotation:
     """Write with the first key what an older one wrote, then take the older keys away.
 
@@ -154,7 +125,7 @@ def retire(
             _refuse_needed(session, vault)
             first, *older = source.read()
             source.write((first,))
-        return Rotation(
+        done = Rotation(
             source=source.name,
             made_key=False,
             reencrypted=reencrypted,
@@ -163,6 +134,14 @@ def retire(
             unreadable=left.unreadable,
             retired=len(older),
         )
+        return _recorded(database, "retire", done, actor)
+
+
+def _recorded(database: Database, action: str, done: Rotation, actor: Actor) -> Rotation:
+    after = {"made": done.made_key, "reencrypted": done.reencrypted, "retired": done.retired}
+    with database.system() as session:
+        record(session, actor, f"encryption.{action}", "encryption", "", owner_id=None, after=after)
+    return done
 
 
 def _alone(settings: Settings) -> AbstractContextManager[int]:
@@ -188,7 +167,7 @@ def _advice(vault: Vault) -> UserActionError:
 
 def _needs_older(database: Database, vault: Vault) -> bool:
     return any(
-        vault.needs_older(token) for _column, rows in _batches(database) for _number, token in rows
+        vault.needs_older(token) for _column, rows in batches(database) for _number, token in rows
     )
 
 
@@ -211,7 +190,7 @@ def _reencrypt_all(
 def _reencrypt_once(database: Database, vault: Vault, progress: ProgressCallback) -> int:
     expected = max(1, count_secrets(database))
     seen = done = 0
-    for column, rows in _batches(database):
+    for column, rows in batches(database):
         seen += len(rows)
         changes = [
             (number, token, fresh)
@@ -260,26 +239,6 @@ def _replace(database: Database, column: Column[str], changes: Sequence[Change])
     return 0
 
 
-def _batches(database: Database) -> Iterator[tuple[Column[str], Sequence[Row[int, str]]]]:
-    """All tokens by id, each batch read in a transaction of its own."""
-    for column in ENCRYPTED:
-        last = 0
-        while True:
-            with database.system() as session:
-                rows = _after(session, column, last)
-            if not rows:
-                break
-            last = rows[-1][0]
-            yield column, rows
-
-
-def _after(session: Session, column: Column[str], last: int) -> Sequence[Row[int, str]]:
-    number = column.table.c.id
-    return session.execute(
-        select(number, column).where(number > last).order_by(number).limit(BATCH)
-    ).all()
-
-
 @contextmanager
 def _nobody_writes(database: Database) -> Iterator[Session]:
     """A transaction in which no secret is being written, and none begins to be."""
@@ -293,7 +252,7 @@ def _refuse_needed(session: Session, vault: Vault) -> None:
     needed = 0
     for column in ENCRYPTED:
         last = 0
-        while rows := _after(session, column, last):
+        while rows := rows_after(session, column, last):
             last = rows[-1][0]
             needed += sum(vault.needs_older(token) for _number, token in rows)
     if needed:

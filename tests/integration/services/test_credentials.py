@@ -233,6 +233,17 @@ def test_a_row_without_a_name_or_of_an_older_shape_is_read(bench: Bench, vault: 
         assert mine.view(row.id).title == "The zoom account without a name"
 
 
+def test_a_row_that_fits_no_model_is_named(bench: Bench, vault: Vault) -> None:
+    made = create(bench, vault, "youtube", {"refresh_token": CANARY})
+    with bench.database.tenant(bench.user_id) as session:
+        wrong = vault.encrypt({"api_key": CANARY})
+        session.execute(update(UserCredential).values(encrypted_data=wrong))
+        mine = Credentials(session, bench.user_id, vault)
+        with pytest.raises(InputError, match=r"account “main” cannot be used.*credential\.api_key"):
+            mine.open(made.id)
+        assert mine.view(made.id).details is None
+
+
 def test_the_audit_log_tells_everything_but_the_secret(bench: Bench, vault: Vault) -> None:
     made = create(bench, vault, "deepseek", {"api_key": CANARY})
     with bench.database.tenant(bench.user_id) as session:

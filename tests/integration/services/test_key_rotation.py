@@ -25,9 +25,10 @@ from leap_pipeline.errors import TransientError, UserActionError
 from leap_pipeline.runtime_files import file_lock
 from leap_pipeline.security.keys import FILE, KeyFile, new_key
 from leap_pipeline.security.vault import Vault, load_vault
-from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.audit import SYSTEM, AuditFilter, entries
 from leap_pipeline.services.credentials import Credentials, Editor
-from leap_pipeline.services.key_rotation import BATCH, LOCK, Unreadable, retire, rotate, take_stock
+from leap_pipeline.services.key_rotation import LOCK, retire, rotate
+from leap_pipeline.services.stored_secrets import BATCH, Unreadable, take_stock
 from leap_pipeline.settings import Settings
 from tests.support.bench import Bench
 from tests.support.rotations import fork_server, run
@@ -93,6 +94,14 @@ def test_a_rotation_writes_everything_with_a_new_key(bench: Bench, home: Setting
     assert (done.reencrypted, done.retired, key_file(home).read()) == (0, 1, (first,))
     assert retire(bench.database, home).retired == 0
     assert load_vault(home).decrypt(fresh[ids[0]]) == document(0)
+    with bench.database.system() as session:
+        told = entries(session, AuditFilter(action="encryption"))
+        assert [each.action for each in told[:3]] == [
+            "encryption.retire",
+            "encryption.retire",
+            "encryption.rotate",
+        ]
+        assert told[2].after == {"made": True, "reencrypted": ROWS, "retired": 0}
 
 
 def test_an_interrupted_rotation_is_finished_with_its_own_key(bench: Bench, home: Settings) -> None:
