@@ -27,8 +27,8 @@ demo: $(READY) ## The main job on a real recording: ingest, trim, transcribe, to
 up: $(READY) ## Start PostgreSQL, Dagster and all that belongs to LEAP; Ctrl-C stops it
 	@$(BIN)/leap up
 
-test: $(READY) ## Every test; PYTEST_ARGS="-k name" for some
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(READY) ## Every test, on up to 4 cores; PYTEST_ARGS="-k name" for some
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 check: $(READY) ## ruff, mypy strict, import rules, the asset graph
 	@$(BIN)/ruff check .
