@@ -50,10 +50,11 @@ IDS_CHECK = """
         END IF;
     END IF;
 """
-TRIGGER = """
-CREATE TRIGGER leap_references BEFORE INSERT OR UPDATE ON {table}
-    FOR EACH ROW EXECUTE FUNCTION leap_references_of_{table}()
-"""
+TRIGGERS = {
+    "leap_references": "BEFORE INSERT",
+    # Not for every UPDATE: most change a state and no reference.
+    "leap_references_kept": "BEFORE UPDATE OF {columns}",
+}
 
 
 def keep_references(
@@ -79,11 +80,16 @@ def keep_references(
         )
         for path, parent in (ids or {}).items()
     ]
+    watched = ["user_id", *columns, *(path.partition("->")[0] for path in ids or {})]
     return [
         FUNCTION.format(table=table, checks="".join(checks)),
         fixed_path(f"leap_references_of_{table}()"),
-        f"DROP TRIGGER IF EXISTS leap_references ON {table}",
-        TRIGGER.format(table=table),
+        *(f"DROP TRIGGER IF EXISTS {name} ON {table}" for name in TRIGGERS),
+        *(
+            f"CREATE TRIGGER {name} {when.format(columns=', '.join(watched))} ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION leap_references_of_{table}()"
+            for name, when in TRIGGERS.items()
+        ),
     ]
 
 
@@ -98,6 +104,6 @@ def fixed_path(function: str) -> str:
 def forget_references(table: str) -> list[str]:
     """The SQL that takes it back."""
     return [
-        f"DROP TRIGGER IF EXISTS leap_references ON {table}",
+        *(f"DROP TRIGGER IF EXISTS {name} ON {table}" for name in TRIGGERS),
         f"DROP FUNCTION IF EXISTS leap_references_of_{table}()",
     ]

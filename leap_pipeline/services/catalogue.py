@@ -176,9 +176,7 @@ def _require_one_preset_a_platform(session: Session, values: Mapping[str, Any]) 
     ids = (values.get("output_config") or {}).get("preset_ids") or []
     if isinstance(ids, list):
         presets = Presets(session).get_by_ids(each for each in ids if isinstance(each, int))
-        one_a_platform(
-            Preset(row.id, row.name, Platform(row.platform)) for row in presets.values()
-        )
+        one_a_platform(Preset(row.id, row.name, Platform(row.platform)) for row in presets.values())
 
 
 def _is_live(template: RecordingTemplate) -> bool:

@@ -20,7 +20,7 @@ from leap_pipeline.db.row_security import TABLES, gaps, policies_of
 from leap_pipeline.db.urls import plain
 from tests.support import postgres
 from tests.support.postgres import TestServer, login
-from tests.support.tenants import ADA, BOB, World, leaks, populate
+from tests.support.tenants import ADA, BOB, ID_LISTS, World, leaks, populate
 
 ALL = metadata.sorted_tables
 NAMES = [table.name for table in ALL]
@@ -109,6 +109,18 @@ REFERRING = [
 @pytest.mark.parametrize("name", REFERRING)
 def test_no_check_of_references_can_go_unnoticed(embedded: Place, name: str) -> None:
     changed(embedded, name, f"DROP TRIGGER leap_references ON {name}")
+
+
+@pytest.mark.parametrize("name", ID_LISTS)
+def test_no_check_of_ids_in_json_can_go_unnoticed(embedded: Place, name: str) -> None:
+    changed(embedded, name, f"DROP TRIGGER leap_references_kept ON {name}")
+
+
+def test_no_row_changes_its_owner_even_by_the_system(embedded: Place) -> None:
+    with embedded.connection.transaction(force_rollback=True):
+        embedded.connection.execute("SET LOCAL ROLE leap_system")
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="owner of a row"):
+            embedded.connection.execute("UPDATE recordings SET user_id = %s", [BOB])
 
 
 def changed(place: Place, name: str, change: str, *, leaky: bool = True) -> list[str]:
