@@ -26,6 +26,7 @@ from leap_pipeline.db.models.subscriptions import QuotaChange, QuotaUsage, UserS
 from leap_pipeline.db.models.templates import InputSource, OutputPreset, RecordingTemplate
 from leap_pipeline.db.models.users import BaseConfig, User, UserConfig, UserCredential
 from leap_pipeline.security.vault import Vault
+from leap_pipeline.services.credentials import keep_keys
 from leap_pipeline.services.quotas import free_plan
 
 Values = dict[str, Any]
@@ -175,6 +176,7 @@ def _usage(move: Move, session: Session, rows: list[Row], user_id: str) -> None:
 
 
 def _library(move: Move, session: Session, tenant: Tenant) -> None:
+    keep_keys(session)
     references = tenant.references
     accounts_taken = Names(
         (platform, name or platform)
