@@ -28,7 +28,7 @@ from leap_pipeline.domain.status import RecordingFacts, StageFact, TargetFact
 Y, V = Platform.YOUTUBE, Platform.VK
 PIECES = (None, Y, V)
 # Which pieces of work (None = prepare) a hold stops, by its kind and its target.
-STOPPED = {
+STOPPED: dict[tuple[HoldKind, Platform | None], tuple[Platform | None, ...]] = {
     (HoldKind.PAUSE, None): (None, Y, V),
     (HoldKind.QUALITY, None): (Y, V),
     (HoldKind.APPROVAL, None): (Y, V),

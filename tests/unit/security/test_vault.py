@@ -160,7 +160,11 @@ def wrong() -> Iterator[tuple[str, str]]:
     yield good.replace(good[0], "é"), "Key 1 in"
 
 
-@pytest.mark.parametrize(("keys", "said"), list(wrong()))
+# The keys are drawn anew each time, and a test's name must not be.
+WRONG = ("none", "blanks", "words", "short", "empty", "long", "foreign")
+
+
+@pytest.mark.parametrize(("keys", "said"), list(wrong()), ids=WRONG)
 def test_a_malformed_setting_is_one_sentence_without_the_key(keys: str, said: str) -> None:
     with pytest.raises(UserActionError, match=said) as refused:
         load_vault(Settings(encryption_keys=SecretStr(keys)))
