@@ -97,14 +97,15 @@ def _sweep(platform: Platform, at: datetime, *, dry_run: bool) -> dict[str, Any]
         "storage_recounted": retention.recount_storage(database, at, dry_run=dry_run),
     }
     if not dry_run:
-        tokens, attempts = retention.sweep_logins(database)
-        done |= {"refresh_tokens": tokens, "login_attempts": attempts}
+        done["tidied"] = retention.tidy(database)
         with instance(platform.settings, platform.urls) as dagster:
             done["partitions_forgotten"] = forget_partitions(dagster, database)
     return done
 
 
 def _shown(found: Any) -> str:
+    if isinstance(found, dict) and "done" not in found:
+        return ", ".join(f"{count} {what}" for what, count in found.items())
     if isinstance(found, dict):
         return f"{_shown(found['done'])}; left for later: {_shown(found['left'])}"
     if isinstance(found, list):

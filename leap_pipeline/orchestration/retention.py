@@ -63,11 +63,13 @@ def expire_subscriptions(context: dg.OpExecutionContext) -> None:
         _note(context, users=expire_all(database, datetime.now(UTC)))
 
 
-@dg.op(out=dg.Out(dg.Nothing), description="Removes ended refresh tokens, old login attempts.")
-def sweep_logins(context: dg.OpExecutionContext) -> None:
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    description="Removes ended sessions, links and old login attempts; sums up counts.",
+)
+def tidy(context: dg.OpExecutionContext) -> None:
     with _database() as database:
-        tokens, attempts = sweeping.sweep_logins(database)
-        _note(context, refresh_tokens=tokens, login_attempts=attempts)
+        _note(context, **sweeping.tidy(database))
 
 
 @dg.job(
@@ -80,7 +82,7 @@ def retention() -> None:
     forget_gone_partitions(gone)
     recount_storage(gone)
     expire_subscriptions()
-    sweep_logins()
+    tidy()
 
 
 retention_schedule = dg.ScheduleDefinition(

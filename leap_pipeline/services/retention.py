@@ -22,10 +22,10 @@ from leap_pipeline.domain.deletion import DeleteState
 from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.quotas import period_of, stored_gb
 from leap_pipeline.errors import LeapError
+from leap_pipeline.services.counts import compact_counts
 from leap_pipeline.services.deletion import expire, hard_delete
-from leap_pipeline.services.login_attempts import sweep_attempts
 from leap_pipeline.services.quotas import refresh_storage
-from leap_pipeline.services.token_families import sweep_tokens
+from leap_pipeline.services.sessions import sweep
 from leap_pipeline.storage.local import LocalStorage
 
 _STATE = func.coalesce(Recording.delete_state, DeleteState.ACTIVE)
@@ -92,10 +92,11 @@ def recount_storage(database: Database, at: datetime, *, dry_run: bool = False) 
     return wrong
 
 
-def sweep_logins(database: Database) -> tuple[int, int]:
-    """Remove ended refresh tokens and old login attempts; how many of each."""
+def tidy(database: Database) -> dict[str, int]:
+    """Remove ended sessions, links and old login attempts, and sum up counts; how many rows."""
     with database.system() as session:
-        return sweep_tokens(session), sweep_attempts(session)
+        swept = sweep(session)
+    return {**swept, "counts": compact_counts(database)}
 
 
 def live_partitions(session: Session) -> set[str]:
