@@ -28,7 +28,7 @@ up: $(READY) ## Start PostgreSQL, Dagster and all that belongs to LEAP; Ctrl-C s
 	@$(BIN)/leap up
 
 test: $(READY) ## Every test, on up to 4 cores; PYTEST_ARGS="-k name" for some
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(READY) ## ruff, mypy strict, import rules, the asset graph
 	@$(BIN)/ruff check .

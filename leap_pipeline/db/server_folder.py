@@ -101,7 +101,9 @@ def make_folder(settings: Settings) -> ServerFolder:
 
 def _make_root(root: Path) -> None:
     """Make it with its mode at once, so that another process never finds it half made."""
-    root.parent.mkdir(parents=True, exist_ok=True)
+    # Only where it is missing: of a file in its place `mkdir` says “File exists”.
+    if not root.parent.exists():
+        root.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f"{root.name}.", dir=root.parent))
     staged.chmod(0o711 if is_root() else 0o700)
     try:
