@@ -61,6 +61,9 @@ recreate-db: $(READY) ## Delete the database with all its data and make it anew;
 bench-overhead: $(READY) ## What Dagster itself costs a recording
 	@$(BIN)/python -m benchmarks.overhead
 
+bench-scale: $(READY) ## Lists, searches and counts at 10,000, 100,000 and 1,000,000 recordings; takes a while
+	@$(BIN)/python -m benchmarks.scale
+
 bench-matching: $(READY) ## Template matching against a plain loop of Python's re
 	@$(BIN)/python -m benchmarks.matching
 
@@ -71,4 +74,4 @@ lock: $(READY) ## Resolve the dependencies again into requirements.lock
 clean: ## Remove the environment and the caches, never the data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-matching lock clean
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching lock clean

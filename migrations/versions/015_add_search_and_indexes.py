@@ -1,7 +1,8 @@
 """Add a searchable name, and the indexes that lists, sweeps and foreign keys need.
 
-A tenant's search reads its own part of an index from end to end: behind a policy PostgreSQL may
-not use an operator such as ILIKE to choose rows, so a trigram index would not be asked. The system
+A tenant's search reads its own part of an index from end to end, and of the index alone, which
+therefore has every column that a list is filtered by: behind a policy PostgreSQL may not use an
+operator such as ILIKE to choose rows, so a trigram index would not be asked. The system
 has one where the server has pg_trgm and lets the migrating user install it.
 
 Adding the column writes `recordings` anew.
@@ -27,7 +28,8 @@ ALTER TABLE recordings
 """
 INDEXES = {
     "idx_recordings_search": (
-        "recordings (user_id, created_at DESC, id DESC) INCLUDE (search_name, deleted)"
+        "recordings (user_id, created_at DESC, id DESC) INCLUDE (search_name, start_time, status,"
+        " deleted, delete_state, is_mapped, blank_record, failed, template_id, input_source_id)"
     ),
     "idx_recordings_user_start": "recordings (user_id, start_time DESC)",
     "idx_recordings_user_name": "recordings (user_id, display_name)",

@@ -33,6 +33,19 @@ from leap_pipeline.db.models.users import OwnerId
 _OWNED = "all, delete-orphan"
 
 
+# What a search can be combined with, all of it in one index.
+SEARCHED_COLUMNS = (
+    "search_name",
+    "start_time",
+    "status",
+    "deleted",
+    "delete_state",
+    "is_mapped",
+    "blank_record",
+    "failed",
+    "template_id",
+    "input_source_id",
+)
 TRIGRAM_INDEX = "idx_recordings_name_trgm"
 
 
@@ -62,7 +75,7 @@ class Recording(Base):
             "user_id",
             text("created_at DESC"),
             text("id DESC"),
-            postgresql_include=["search_name", "deleted"],
+            postgresql_include=list(SEARCHED_COLUMNS),
         ),
         Index("idx_recordings_user_start", "user_id", text("start_time DESC")),
         Index("idx_recordings_user_name", "user_id", "display_name"),

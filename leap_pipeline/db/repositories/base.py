@@ -104,12 +104,11 @@ class Reader(Generic[M]):
             known = ", ".join(self.sorts)
             msg = f"A list of {self.thing}s cannot be sorted by {name}: use one of {known}."
             raise InputError(msg)
-        query = self._rows().where(*self.conditions(criteria)).options(*self.listing())
+        query = self._rows().where(*self.conditions(criteria))
         if after is not None:
             query = query.where(order.after(self.model, read_cursor(after, name)))
-        rows: Sequence[M] = self.session.scalars(
-            query.order_by(*order.by(self.model)).limit(limit + 1)
-        ).all()
+        query = self.first(query, criteria, order, limit + 1).options(*self.listing())
+        rows: Sequence[M] = self.session.scalars(query).all()
         more = len(rows) > limit
         items = list(rows[:limit])
         return Page(items, next_cursor(name, order, items[-1]) if more else None)
@@ -137,6 +136,10 @@ class Reader(Generic[M]):
     def conditions(self, criteria: Any) -> Sequence[Any]:
         """The criteria as SQL."""
         return () if criteria is None else criteria.conditions()
+
+    def first(self, query: Select[Any], criteria: Any, order: Sort, number: int) -> Select[Any]:  # noqa: ARG002
+        """The first rows that a query finds, in order."""
+        return query.order_by(*order.by(self.model)).limit(number)
 
     def not_found(self, key: int) -> NotFound:
         """For a row that is not there, or not there for this tenant: nobody can tell which."""

@@ -74,6 +74,28 @@ def test_lists_of_a_tenant_read_an_index(
         assert indexes_read(session, page) & expected
 
 
+SEARCHED: list[dict[str, Any]] = [
+    {},
+    {"statuses": [RecordingStatus.FAILED], "mapped": True, "blank": False, "failed": True},
+    {"template_id": 1, "source_id": 1, "deleted": None},
+    {"sort": "latest"},
+]
+
+
+@pytest.mark.parametrize("asked", SEARCHED, ids=[str(asked) for asked in SEARCHED])
+def test_a_search_reads_its_index_alone(large: Database, asked: dict[str, Any]) -> None:
+    where = {name: value for name, value in asked.items() if name != "sort"}
+    with large.tenant(user(1)) as session, caught(session) as sent:
+        Recordings(session).page(
+            RecordingFilter(text="nothing like it", **where), sort=asked.get("sort")
+        )
+        raw = session.connection().connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        rows = raw.execute(f"EXPLAIN {sent[0][0]}".encode(), sent[0][1]).fetchall()
+    plan = "\n".join(row[0] for row in rows)
+    assert "Index Only Scan using idx_recordings_search" in plan, plan
+
+
 def test_details_counts_and_the_systems_lists_read_indexes(large: Database) -> None:
     with large.tenant(user(1)) as session:
         key = Recordings(session).page(limit=1).items[0].id
