@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -77,7 +78,7 @@ def test_lists_of_a_tenant_read_an_index(
 SEARCHED: list[dict[str, Any]] = [
     {},
     {"statuses": [RecordingStatus.FAILED], "mapped": True, "blank": False, "failed": True},
-    {"template_id": 1, "source_id": 1, "deleted": None},
+    {"deleted": None, "since": datetime(2020, 1, 1, tzinfo=UTC)},
     {"sort": "latest"},
 ]
 
