@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,6 +61,54 @@ class Settings(BaseSettings):
     )
     blank_max_bytes: int = Field(
         default=25 * 1024 * 1024, description="Smaller recordings are blank, in bytes."
+    )
+    zoom_api_url: str = Field(default="https://api.zoom.us/v2", description="Zoom's REST API.")
+    zoom_oauth_url: str = Field(
+        default="https://zoom.us/oauth", description="Where Zoom gives out tokens."
+    )
+    zoom_client_id: str | None = Field(
+        default=None, description="LEAP's own app at Zoom, through which users connect accounts."
+    )
+    zoom_client_secret: SecretStr | None = Field(default=None, description="The app's secret.")
+    zoom_webhook_secret: SecretStr | None = Field(
+        default=None, description="The app's secret token, by which Zoom signs webhooks."
+    )
+    zoom_rate_plan: Literal["free", "pro", "business"] = Field(
+        default="pro", description="Zoom's plan of the accounts, which says how often it answers."
+    )
+    poll_interval_minutes: int = Field(
+        default=15, ge=1, description="Between two polls of a source that says nothing itself."
+    )
+    poll_budget_seconds: float = Field(
+        default=40, gt=0, description="How long one tick may poll sources."
+    )
+    poll_workers: int = Field(default=16, ge=1, description="Sources that one tick polls at once.")
+    lookback_days: int = Field(
+        default=7, ge=0, description="Days that each sync reads again, for what finished late."
+    )
+    history_days: int = Field(
+        default=30, ge=0, description="Days before its first sync from which a source is read."
+    )
+    download_max_bytes: int = Field(
+        default=64 * 1024**3, ge=1, description="Larger files are refused, in bytes."
+    )
+    download_connections: int = Field(
+        default=4, ge=1, description="Connections that one download may use where they help."
+    )
+    download_private_addresses: bool = Field(
+        default=False,
+        description="Let downloads reach loopback and private addresses; for tests only.",
+    )
+    mirrored_jobs: int = Field(
+        default=1000,
+        ge=0,
+        description="Automation jobs with a schedule of their own in Dagster; see docs/automation.",
+    )
+    code_server_port: int = Field(
+        default=3001, description="Port of the code server of assets and sensors, on loopback."
+    )
+    automation_server_port: int = Field(
+        default=3002, description="Port of the code server of the jobs' schedules, on loopback."
     )
     dagster_port: int = Field(default=3000, description="Port of Dagster's UI, on loopback.")
     console_port: int = Field(default=8501, description="Port of the console, on loopback.")

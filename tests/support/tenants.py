@@ -245,6 +245,8 @@ SYSTEMS = {
     "celery_crontab_schedule",
     "celery_interval_schedule",
     "adopted_rows",
+    "webhook_inbox",
+    "rate_buckets",
 }
 READABLE = {table.name for table in metadata.sorted_tables} - SYSTEMS
 WRITABLE = READABLE - READ_ONLY - {"users", "recording_counts"}

@@ -99,6 +99,17 @@ class Recording(Base):
             "expire_at",
             postgresql_where=text("expire_at IS NOT NULL"),
         ),
+        Index(
+            "idx_recordings_look",
+            "next_look_at",
+            postgresql_where=text("next_look_at IS NOT NULL"),
+        ),
+        Index(
+            "idx_recordings_ready",
+            "user_id",
+            "start_time",
+            postgresql_where=text("status = 'INITIALIZED' AND is_mapped"),
+        ),
         Index("idx_recordings_prefs", "processing_preferences", postgresql_using="gin"),
         Index(
             TRIGRAM_INDEX,
@@ -161,6 +172,8 @@ class Recording(Base):
     search_name: Mapped[str | None] = mapped_column(
         Text, Computed("lower(display_name)", persisted=True), deferred=True
     )
+    # Beyond the design (016): when its source is asked again whether it has become ready.
+    next_look_at: Mapped[datetime | None]
 
     # No joined loading here: a status move locks the recording's row with FOR UPDATE, which
     # PostgreSQL refuses on the nullable side of an outer join.

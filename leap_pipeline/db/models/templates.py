@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leap_pipeline.db.base import (
@@ -15,6 +15,7 @@ from leap_pipeline.db.base import (
     SerialId,
     TrueByDefault,
     UpdatedAt,
+    ZeroByDefault,
 )
 from leap_pipeline.db.models.users import OwnerId, UserCredential
 
@@ -58,6 +59,12 @@ class InputSource(Base):
         Index("idx_input_sources_user", "user_id", "is_active"),
         Index("idx_input_sources_credential", "credential_id"),
         Index("idx_input_sources_type", "source_type"),
+        # Beyond the design (016).
+        Index(
+            "idx_input_sources_due",
+            text("next_poll_at NULLS FIRST"),
+            postgresql_where=text("is_active"),
+        ),
     )
 
     id: Mapped[SerialId]
@@ -73,6 +80,14 @@ class InputSource(Base):
     last_sync_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt | None]
     updated_at: Mapped[UpdatedAt | None]
+
+    # Beyond the design (016): how far it was read, when it is due, failures in a row, the last
+    # one's sentence, and the counts of the last sync.
+    cursor: Mapped[dict[str, Any] | None]
+    next_poll_at: Mapped[datetime | None]
+    failures: Mapped[ZeroByDefault]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    last_result: Mapped[dict[str, Any] | None]
 
     credential: Mapped[UserCredential | None] = relationship(lazy="raise", viewonly=True)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from leap_pipeline.domain.shapes.base import Id, ListShape, Partial, Shape, each_once
+from leap_pipeline.domain.shapes.sources import Count, SyncCounts
 
 Days = Annotated[int, Field(ge=0, le=36_500)]
 Limit = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -32,6 +33,22 @@ class Preferences(Partial):
 
 class SourceIds(ListShape[Annotated[tuple[Id, ...], AfterValidator(each_once)]]):
     """`automation_jobs.source_ids`; none = all sources of the owner."""
+
+
+class FiringCounts(Shape):
+    """`automation_firings.counts`: what one firing of a job found and did.
+
+    `synced` sums up its sources, of which `sources_failed` could not be read; `planned` recordings
+    had something left to do, of which `launched` were queued and `refused` could not be.
+    """
+
+    sources: Count = 0
+    sources_failed: Count = 0
+    synced: SyncCounts = SyncCounts()
+    matched: Count = 0
+    planned: Count = 0
+    launched: Count = 0
+    refused: Count = 0
 
 
 class PlanValue(Shape):

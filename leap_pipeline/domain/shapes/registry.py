@@ -39,6 +39,9 @@ COLUMNS: Mapping[Column, type[BaseModel]] = {
     ("user_configs", "upload_config"): publishing.OutputConfig,
     ("user_configs", "preferences"): accounts.Preferences,
     ("automation_jobs", "source_ids"): accounts.SourceIds,
+    ("automation_firings", "counts"): accounts.FiringCounts,
+    ("input_sources", "cursor"): sources.SyncCursor,
+    ("input_sources", "last_result"): sources.SyncCounts,
     ("recordings", "transcription_info"): results.TranscriptionInfo,
     ("recordings", "topic_timestamps"): results.TopicTimestamps,
     ("recordings", "main_topics"): results.MainTopics,
@@ -101,6 +104,7 @@ FREE: Mapping[Column, str] = {
     ("audit_log", "before"): "any row's columns",
     ("audit_log", "after"): "any row's columns",
     ("recording_holds", "facts"): "whatever the one who holds it found",
+    ("webhook_inbox", "payload"): "what a service sent, cleaned of secrets",
 }
 """Columns without a shape, and why: any JSON that can be stored."""
 

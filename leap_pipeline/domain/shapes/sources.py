@@ -38,6 +38,32 @@ class ZoomSource(Partial):
         return most
 
 
+class SyncCursor(Shape):
+    """`input_sources.cursor`: every recording that began before `read_to` was listed once."""
+
+    read_to: AwareDatetime | None = None
+
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class SyncCounts(Shape):
+    """What a sync found; `input_sources.last_result` of the last one.
+
+    `found` is every part of a meeting that was listed, `pending` those that their source still
+    prepares, `skipped` those left alone because they were deleted here for good.
+    """
+
+    found: Count = 0
+    new: Count = 0
+    updated: Count = 0
+    blank: Count = 0
+    matched: Count = 0
+    unmatched: Count = 0
+    pending: Count = 0
+    skipped: Count = 0
+
+
 class LocalFileSource(Partial):
     """`input_sources.config` of handed-over files: there is nothing to say."""
 

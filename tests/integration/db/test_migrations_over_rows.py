@@ -54,7 +54,14 @@ def test_every_row_survives_the_way_down_to_001_and_back(url: URL) -> None:
     assert len(counts) == 17
     assert all(counts.values())
     migrate.upgrade(urls_of(url))
-    assert contents(url) == before
+    assert at_their_age(contents(url)) == at_their_age(before)
+
+
+def at_their_age(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Without the instants from which jobs count, which are those of the upgrade."""
+    for job in found["automation_jobs"]:
+        del job["anchored_at"], job["armed_at"]
+    return found
 
 
 def test_labels_unknown_at_001_are_mapped(url: URL) -> None:
