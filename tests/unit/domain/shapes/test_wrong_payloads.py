@@ -138,6 +138,22 @@ WRONG: dict[str, list[tuple[Any, list[str]]]] = {
         ([3, 3], ["source_ids"]),
         ([True], ["source_ids[0]"]),
     ],
+    "automation_firings.counts": [
+        ({"planned": -1}, ["counts.planned"]),
+        ({"launched": 1.5}, ["counts.launched"]),
+        ({"synced": {"found": "3"}}, ["counts.synced.found"]),
+        ({"sync": {}}, ["counts.sync"]),
+    ],
+    "input_sources.cursor": [
+        ({"read_to": "2026-11-23T06:00:00"}, ["cursor.read_to"]),
+        ({"read_to": NEVER}, ["cursor.read_to"]),
+        ({"page": "abc"}, ["cursor.page"]),
+    ],
+    "input_sources.last_result": [
+        ({"new": -1}, ["last_result.new"]),
+        ({"found": True}, ["last_result.found"]),
+        ({"lost": 1}, ["last_result.lost"]),
+    ],
     "recordings.transcription_info": [
         ({"language": "ru", "words": [{"word": "да"}]}, ["transcription_info.words"]),
         ({"duration": -0.1}, ["transcription_info.duration"]),
