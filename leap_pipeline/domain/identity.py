@@ -16,6 +16,11 @@ def partition_key(user_slug: int, recording_id: int) -> str:
     return f"{user_slug:06d}-{recording_id}"
 
 
+def automation_name(user_slug: int, job_id: int) -> str:
+    """`automation_000001_7`: a job's schedule or sensor in Dagster."""
+    return f"automation_{user_slug:06d}_{job_id}"
+
+
 def recording_of(key: str) -> int:
     """The recording's id in a partition key, or in a bare number as people type it."""
     found = _PARTITION.fullmatch(key)
