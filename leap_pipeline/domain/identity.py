@@ -21,6 +21,11 @@ def automation_name(user_slug: int, job_id: int) -> str:
     return f"automation_{user_slug:06d}_{job_id}"
 
 
+def job_name(user_slug: int, job_id: int) -> str:
+    """`automation_000001_7`: the owner's slug and the job's id, in Dagster and for Celery."""
+    return f"automation_{user_slug:06d}_{job_id}"
+
+
 def recording_of(key: str) -> int:
     """The recording's id in a partition key, or in a bare number as people type it."""
     found = _PARTITION.fullmatch(key)
