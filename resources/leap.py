@@ -22,6 +22,8 @@ from leap_pipeline.storage.local import LocalStorage
 PHASE_TAG, TARGET_TAG, FORCE_TAG = "leap/phase", "leap/target", "leap/force"
 ROW_TAG, GENERATION_TAG = "leap/run", "leap/generation"
 USER_TAG, RECORDING_TAG = "leap/user", "leap/recording"
+# On the runs of automation jobs, which are no user's recordings.
+JOB_TAG = "leap/job"
 
 
 class LeapResource(dg.ConfigurableResource[Any]):
