@@ -18,6 +18,7 @@ from leap_pipeline.db.models.recordings import Recording, SourceMetadata
 from leap_pipeline.db.models.runs import StoredObject
 from leap_pipeline.domain.deletion import DeleteState
 from leap_pipeline.domain.identity import partition_key
+from leap_pipeline.domain.names import clean_name
 from leap_pipeline.errors import DataError, InputError, LeapError, TransientError
 from leap_pipeline.media.probe import MediaInfo, require_lecture
 from leap_pipeline.progress import ProgressCallback, ignore
@@ -28,7 +29,7 @@ from leap_pipeline.services.projection import lock_recording, refresh_status
 from leap_pipeline.services.quotas import refresh_storage, require_storage
 from leap_pipeline.services.users import find_user
 from leap_pipeline.settings import Settings
-from leap_pipeline.sources.local_file import clean_name, copy_verified, digest, storage_suffix
+from leap_pipeline.sources.local_file import copy_verified, digest, storage_suffix
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from leap_pipeline.errors import InputError
 from leap_pipeline.progress import ProgressCallback, ignore
 
 CHUNK = 4 * 1024 * 1024
-NAME_LIMIT = 500
 # Endings by which players know a container are kept; anything else is stored as .mp4.
 KNOWN_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv"}
 
@@ -46,20 +44,6 @@ def storage_suffix(path: Path) -> str:
     """The ending under which the file is stored."""
     suffix = path.suffix.lower()
     return suffix if suffix in KNOWN_SUFFIXES else ".mp4"
-
-
-def clean_name(name: str) -> str:
-    """A name to show: no control, format or surrogate characters, single spaces.
-
-    It is composed (NFC), as people type keywords: some file systems hand out decomposed names.
-    """
-    kept = "".join(
-        " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
-        for character in name
-        if unicodedata.category(character) not in ("Cf", "Cs")
-    )
-    composed = unicodedata.normalize("NFC", " ".join(kept.split()))
-    return composed[:NAME_LIMIT].rstrip() or "Untitled"
 
 
 def _chunks(path: Path, progress: ProgressCallback) -> Iterator[bytes]:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leap_pipeline.domain.names import clean_name
 from leap_pipeline.errors import InputError
 from leap_pipeline.sources import local_file
-from leap_pipeline.sources.local_file import clean_name, copy_verified, digest, storage_suffix
+from leap_pipeline.sources.local_file import copy_verified, digest, storage_suffix
 
 CONTENT = bytes(range(256)) * 64
 
