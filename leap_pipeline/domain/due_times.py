@@ -193,7 +193,7 @@ def _crontab(values: Mapping[str, Any]) -> Crontab:
         msg = "`crontab_minute` is missing, and so are all other fields of the crontab."
         raise InputError(msg)
     texts = ["*" if each is None else str(each).strip().lower() for each in given]
-    crontab = Crontab(*texts, str(values.get("timezone") or "UTC"))
+    crontab = Crontab(*[*texts, str(values.get("timezone") or "UTC")])
     zone_of(crontab.timezone)
     _rules(crontab)
     return crontab
