@@ -1,0 +1,202 @@
+"""One call to Zoom, tried again while that can help: at most 60 s, with full jitter between.
+
+A redirect is an answer like any other here: nothing is ever followed, so that the Authorization
+header reaches nobody but the address of the settings.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity.wait import wait_random_exponential
+
+from leap_pipeline.errors import LeapError, MustWaitError, TransientError
+from leap_pipeline.sources.http_retry import retry_at
+
+PATIENCE = timedelta(seconds=60)
+MOST_TRIES = 12
+JITTER = wait_random_exponential(multiplier=1, max=20)
+TIMEOUT = httpx.Timeout(30, connect=10)
+LARGEST = 1024 * 1024
+TOO_MANY = httpx.codes.TOO_MANY_REQUESTS
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Zoom answered; `body` is empty where an error came without JSON."""
+
+    status: int
+    body: Body = field(repr=False)
+    location: str | None = field(default=None, repr=False)
+
+
+@dataclass
+class Budget:
+    """Until when one piece of work may try again; waiting for one's turn does not count."""
+
+    clock: Callable[[], datetime]
+    ends: datetime
+
+    def left(self) -> float:
+        """Seconds."""
+        return (self.ends - self.clock()).total_seconds()
+
+    def uncounted(self, act: Callable[[], None]) -> None:
+        """Do it as if the clock stood still."""
+        began = self.clock()
+        act()
+        self.ends += max(self.clock() - began, timedelta())
+
+
+class _Again(Exception):
+    """This try failed in a way that another may not; `at` is when Zoom wants to be asked again."""
+
+    def __init__(self, what: str, *, at: datetime | None = None, held_back: bool = False) -> None:
+        super().__init__(what)
+        self.at = at
+        self.held_back = held_back
+
+
+class Calls:
+    """Sends requests. Safe to share between threads; clock and sleep are the caller's."""
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._http = http
+        self._clock = clock
+        self._sleep = sleep
+
+    def budget(self, patience: timedelta = PATIENCE) -> Budget:
+        return Budget(self._clock, self._clock() + patience)
+
+    def send(
+        self,
+        request: httpx.Request,
+        budget: Budget,
+        *,
+        before: Callable[[], None] = lambda: None,
+        held_back: Callable[[datetime], None] = lambda _until: None,
+        largest: int = LARGEST,
+    ) -> Answer:
+        """The answer, good or a refusal; `largest` bounds it in bytes.
+
+        `before` is called ahead of each try, and `held_back` when Zoom wants to be left alone until
+        some moment. Raises TransientError, and MustWaitError where that moment is too far off.
+        """
+
+        def attempt() -> Answer:
+            budget.uncounted(before)
+            try:
+                return self._once(request, budget, largest)
+            except _Again as again:
+                if again.held_back and again.at is not None:
+                    held_back(again.at)
+                raise
+
+        retrying = Retrying(
+            sleep=self._sleep,
+            wait=self._wait,
+            stop=lambda state: _is_over(state, budget),
+            retry=retry_if_exception_type(_Again),
+            retry_error_callback=self._give_up,
+        )
+        answer: Answer = retrying(attempt)
+        return answer
+
+    def _once(self, request: httpx.Request, budget: Budget, largest: int) -> Answer:
+        try:
+            response = self._http.send(request, stream=True, follow_redirects=False, auth=None)
+            try:
+                content = _content(response, budget, largest)
+            finally:
+                response.close()
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            what = f"cannot be reached or broke off ({type(error).__name__})"
+            raise _Again(what) from error
+        return self._judged(response, content)
+
+    def _judged(self, response: httpx.Response, content: bytes) -> Answer:
+        status = response.status_code
+        if status == TOO_MANY:
+            at = retry_at(response.headers, self._clock()) or self._after_limit(response.headers)
+            msg = "wants fewer requests (HTTP 429)"
+            raise _Again(msg, at=at, held_back=True)
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            msg = f"fails (HTTP {status})"
+            later = retry_at(response.headers, self._clock())
+            raise _Again(msg, at=later, held_back=later is not None)
+        body = _document(content)
+        if body is None and response.is_success:
+            msg = "answers with something that is no JSON"
+            raise _Again(msg)
+        return Answer(status, body or {}, response.headers.get("location"))
+
+    def _after_limit(self, headers: httpx.Headers) -> datetime:
+        """Where a 429 does not say when: a daily limit ends with the day, another in a second."""
+        now = self._clock()
+        if "daily" in headers.get("x-ratelimit-type", "").lower():
+            return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        return now + timedelta(seconds=1)
+
+    def _wait(self, state: RetryCallState) -> float:
+        again = _failure(state)
+        named = (again.at - self._clock()).total_seconds() if again.at is not None else 0.0
+        return max(named, JITTER(state))
+
+    def _give_up(self, state: RetryCallState) -> Answer:
+        again = _failure(state)
+        raise _given_up(again, self._clock()) from again.__cause__
+
+
+def _given_up(again: _Again, now: datetime) -> LeapError:
+    if again.held_back and again.at is not None:
+        due_at = max(again.at, now + timedelta(seconds=1))
+        return MustWaitError(
+            f"Zoom {again}: it is asked again at {due_at:%Y-%m-%d %H:%M:%S} UTC.", due_at
+        )
+    return TransientError(f"Zoom {again}: try again later.")
+
+
+def _is_over(state: RetryCallState, budget: Budget) -> bool:
+    return state.attempt_number >= MOST_TRIES or state.upcoming_sleep >= budget.left()
+
+
+def _failure(state: RetryCallState) -> _Again:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, _Again)  # noqa: S101 - nothing else is retried
+    return error
+
+
+def _content(response: httpx.Response, budget: Budget, largest: int) -> bytes:
+    """The body; one that drips or never ends is broken off."""
+    found = bytearray()
+    for chunk in response.iter_bytes():
+        found += chunk
+        if len(found) > largest:
+            msg = f"answers with more than {largest} bytes"
+            raise _Again(msg)
+        if budget.left() <= 0:
+            msg = "answers too slowly"
+            raise _Again(msg)
+    return bytes(found)
+
+
+def _document(content: bytes) -> Body | None:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
