@@ -63,7 +63,14 @@ class Credential(Shape):
         return None
 
 
-class ZoomServerToServer(Credential):
+class _ZoomApp(Credential):
+    """An app at Zoom may tell of events, and signs what it tells."""
+
+    webhook_secret: Secret | None = None
+    """The app's secret token; None: it sends no webhooks."""
+
+
+class ZoomServerToServer(_ZoomApp):
     """An app of a whole Zoom account; its token lives an hour and is asked for anew."""
 
     account_id: Id
@@ -105,7 +112,7 @@ class Tokens(Credential):
         return self.expires_at is not None and now >= self.expires_at
 
 
-class ZoomUser(Tokens):
+class ZoomUser(_ZoomApp, Tokens):
     """A person's own Zoom account; the refresh token is another one after each renewal."""
 
     host: Annotated[str, Field(max_length=255)] | None = None

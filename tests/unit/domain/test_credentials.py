@@ -53,6 +53,10 @@ GOOGLE_FILES: dict[str, Any] = {
 }
 GOOD: list[tuple[str, dict[str, Any], type, dict[str, Any]]] = [
     ("zoom", S2S, ZoomServerToServer, S2S),
+    ("zoom", {**S2S, "webhook_secret": f" {CANARY}-w\n"}, ZoomServerToServer,
+     {**S2S, "webhook_secret": f"{CANARY}-w"}),
+    ("zoom", {**GRANT, "webhook_secret": f"{CANARY}-w"}, ZoomUser,
+     {**GRANT, "webhook_secret": f"{CANARY}-w"}),
     ("zoom", {**S2S, "account": "host@example.edu"}, ZoomServerToServer,
      {**S2S, "host": "host@example.edu"}),
     ("zoom", {**GRANT, "token_type": "bearer", "scope": "a:read b:read", "expires_in": 3599,
@@ -127,6 +131,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("zoom", {**S2S, "client_secret": None}, "credential.client_secret` is missing"),
     ("zoom", {**S2S, "client_secret": f"{CANARY}\nX"}, "credential.client_secret` has a line"),
     ("zoom", {**S2S, "client_secret": [CANARY]}, "credential.client_secret`"),
+    ("zoom", {**S2S, "webhook_secret": " "}, "credential.webhook_secret` is empty"),
+    ("youtube", {**GRANT, "webhook_secret": CANARY}, "webhook_secret` is not a known key"),
     ("zoom", {**S2S, "client_secret": CANARY * 500}, "credential.client_secret`"),
     ("zoom", {**S2S, "client_secrt": CANARY}, "credential.client_secrt` is not a known key"),
     ("zoom", {**S2S, "api_key": CANARY}, "credential.api_key` is not a known key"),
