@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator
@@ -39,9 +40,15 @@ class ZoomSource(Partial):
 
 
 class SyncCursor(Shape):
-    """`input_sources.cursor`: every recording that began before `read_to` was listed once."""
+    """`input_sources.cursor`: every recording that began before `read_to` was listed once.
+
+    A sync that ended before its time goes on with `resume_on` (a day in UTC). `window_days` is how
+    many days it lists at once, where a usual window took too long.
+    """
 
     read_to: AwareDatetime | None = None
+    resume_on: date | None = None
+    window_days: int | None = Field(default=None, ge=1, le=30)
 
 
 Count = Annotated[int, Field(ge=0)]

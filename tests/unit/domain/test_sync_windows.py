@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from leap_pipeline.domain.sync_windows import DAY, first_day, poll_gap, read_to, spans
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-ASKED = {"now": NOW, "lookback_days": 7, "history_days": 30}
+ASKED: dict[str, Any] = {"now": NOW, "lookback_days": 7, "history_days": 30}
 
 
 def test_where_reading_begins() -> None:
