@@ -4,7 +4,8 @@ The oldest live template that takes a recording is its first match, and a record
 template gets none but that. One that has a template keeps it, until a rematch of that very template
 finds that it no longer takes the recording, or the template goes, or a person unmaps it. A
 recording that is unmapped so waits for the next rematch. Deleted ones that can be restored are
-matched as any; those that are gone for good stay as they are. The status is nobody's business here.
+matched as any; those that are gone for good stay as they are. The status is nobody's business here,
+except that what was skipped for want of a template is wanted again when it gets one.
 
 Whoever matches new recordings shares a lock of the user, and whoever changes what there is to match
 with holds it alone: a recording that comes in while a template does meets it in any case. The lock
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.recordings import Recording
@@ -27,6 +28,7 @@ from leap_pipeline.domain.match_explanation import Explanation, explain
 from leap_pipeline.domain.matcher import Candidate, Matcher
 from leap_pipeline.domain.matching import MatchingRules
 from leap_pipeline.domain.shapes.base import parse
+from leap_pipeline.domain.wanted import UNMATCHED
 from leap_pipeline.errors import NotFound, UserActionError
 from leap_pipeline.services.match_rows import (
     THERE,
@@ -42,6 +44,7 @@ from leap_pipeline.services.match_rows import (
     with_ids,
     write_mapping,
 )
+from leap_pipeline.services.projection import refresh_status
 
 SAMPLE = 20
 # A template that is not stored yet will be the newest.
@@ -229,7 +232,23 @@ def _carry_out(
 
 
 def _map(session: Session, user_id: str, ids: Sequence[int], template_id: int) -> list[int]:
-    return write_mapping(session, user_id, ids, THERE, UNMAPPED, template_id=template_id)
+    mapped = write_mapping(session, user_id, ids, THERE, UNMAPPED, template_id=template_id)
+    _want_again(session, mapped)
+    return mapped
+
+
+def _want_again(session: Session, ids: Sequence[int]) -> None:
+    """Of recordings that have a template now, clear the skip reason that they had none."""
+    unmatched = Recording.skip_reason == UNMATCHED
+    skipped = session.scalars(select(Recording.id).where(with_ids(ids), unmatched)).all()
+    for recording_id in skipped:
+        session.execute(
+            update(Recording)
+            .where(Recording.id == recording_id)
+            .values(skip_reason=None)
+            .execution_options(synchronize_session=False)
+        )
+        refresh_status(session, recording_id)
 
 
 def _changes(
