@@ -1,4 +1,4 @@
-"""The code location: assets, jobs, sensor, and the one resource they share."""
+"""The code location: assets, jobs, sensors, and the one resource they share."""
 
 import warnings
 
@@ -7,6 +7,8 @@ import dagster as dg
 from assets import speech, uploads, video
 from leap_pipeline import logs
 from leap_pipeline.orchestration.jobs import prepare, publish
+from leap_pipeline.orchestration.launching import launch_sensor
+from leap_pipeline.orchestration.mirror import automation_mirror
 from leap_pipeline.orchestration.retention import retention, retention_schedule
 from leap_pipeline.orchestration.sensors import reconcile_sensor
 from resources.leap import LeapResource
@@ -27,7 +29,7 @@ defs = dg.Definitions(
     assets=_assets(),
     jobs=[prepare, publish, retention],
     schedules=[retention_schedule],
-    sensors=[reconcile_sensor],
+    sensors=[reconcile_sensor, launch_sensor, automation_mirror],
     resources={"leap": LeapResource()},
     # A process a step costs five times the CPU, and one claim has to span all steps of a run.
     executor=dg.in_process_executor,

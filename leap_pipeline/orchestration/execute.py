@@ -15,7 +15,7 @@ from leap_pipeline.db.urls import resolve
 from leap_pipeline.orchestration.definitions import defs
 from leap_pipeline.orchestration.launches import selection_of, tags_of
 from leap_pipeline.processes import die_with_parent
-from leap_pipeline.services.reconcile import launch_now
+from leap_pipeline.services.launching import launch_now
 from leap_pipeline.settings import load_settings
 
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from leap_pipeline.services.reconcile import Launch
+from leap_pipeline.services.launching import Launch
 from resources.leap import (
     GENERATION_TAG,
     PHASE_TAG,

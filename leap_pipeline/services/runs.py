@@ -26,7 +26,7 @@ from leap_pipeline.services.planning import (
     reset_stage,
     why_refused,
 )
-from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
+from leap_pipeline.services.projection import Locked, lock_recording, lock_row, refresh_status
 from leap_pipeline.services.quotas import count_recording, require_room
 
 
@@ -51,6 +51,22 @@ def live_run(
             func.coalesce(RecordingRun.target_type, "") == (platform or ""),
             RecordingRun.state.in_([str(state) for state in LIVE_RUN_STATES]),
         )
+        .options(lazyload("*"))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def lock_run(session: Session, run_id: int) -> RecordingRun | None:
+    """A run row, locked after its recording as everywhere; None where it is gone."""
+    recording_id = session.scalar(
+        select(RecordingRun.recording_id).where(RecordingRun.id == run_id)
+    )
+    if recording_id is None or not lock_row(session, recording_id):
+        return None
+    return session.scalars(
+        select(RecordingRun)
+        .where(RecordingRun.id == run_id)
         .options(lazyload("*"))
         .with_for_update()
         .execution_options(populate_existing=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,11 +20,13 @@ from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
 from leap_pipeline.domain.states import Phase, Platform, Stage
 from leap_pipeline.domain.status import project
+from leap_pipeline.services import reconcile as reconciling
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.claim import Token, claim
+from leap_pipeline.services.launching import Launch, launch
 from leap_pipeline.services.planning import ensure_stages
 from leap_pipeline.services.projection import lock_recording, refresh_status
-from leap_pipeline.services.reconcile import Report, reconcile
+from leap_pipeline.services.reconcile import Asked, Ended, Engine, reconcile
 from leap_pipeline.services.runs import Requested, request_run
 from leap_pipeline.services.subscriptions import Change, assign_plan
 from leap_pipeline.services.users import add_user
@@ -32,7 +34,7 @@ from leap_pipeline.services.work import Artifact, Begun, Work
 from leap_pipeline.storage.local import LocalStorage
 from tests.support.homes import wait_for
 
-ATTEMPTS = 3
+ATTEMPTS, SLOTS = 3, 10
 COLUMNS = {
     Asset.RAW_VIDEO: "local_video_path",
     Asset.TRIMMED_VIDEO: "processed_video_path",
@@ -53,6 +55,28 @@ class Picture:
     targets: dict[str, str]
     runs: tuple[tuple[str, int, int], ...]
     """(state, generation, attempts) of each run row, oldest first."""
+
+
+@dataclass
+class Report(reconciling.Report):
+    """What a pass of `reconcile` and one of `launch` after it did."""
+
+    launches: list[Launch] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FakeEngine(Engine):
+    """A Dagster of which one answer is known beforehand."""
+
+    lost_all: Ended | None = None
+    ended_all: Ended | None = None
+
+    def lost(self, asked: Sequence[Asked]) -> Mapping[int, Ended]:
+        return {each.run_id: self.lost_all for each in asked if self.lost_all}
+
+    def ended(self, dagster_run_ids: Sequence[str]) -> Mapping[str, Ended]:
+        return {run_id: self.ended_all for run_id in dagster_run_ids if self.ended_all}
 
 
 @dataclass
@@ -144,13 +168,17 @@ class Bench:
         piece = {name: value for name, value in given.items() if name in ("phase", "platform")}
         return self.claim(recording_id, Token(requested.run_id, requested.generation), **piece)
 
-    def reconcile(self, now: datetime | None = None, *, lost: bool = False) -> Report:
-        return reconcile(
-            self.database,
-            now=now or datetime.now(UTC),
-            max_attempts=ATTEMPTS,
-            launch_lost=lambda _run, _generation: lost,
-        )
+    def reconcile(
+        self, now: datetime | None = None, *, lost: bool = False, engine: Engine | None = None
+    ) -> Report:
+        """A turn of both sensors."""
+        now = now or datetime.now(UTC)
+        told = engine or FakeEngine(lost_all=Ended() if lost else None)
+        found = reconcile(self.database, now=now, max_attempts=ATTEMPTS, engine=told)
+        made = launch(self.database, now=now, slots=SLOTS)
+        report = Report(**vars(found), launches=made.launches, ended=made.ended)
+        report.passed_over = [*found.passed_over, *made.passed_over]
+        return report
 
     def picture(self, recording_id: int) -> Picture:
         with self.database.system() as session:

@@ -65,7 +65,7 @@ class Queue:
         """One turn of the daemon's loop: what it begins is running then."""
         with QueuedRunCoordinatorDaemon(interval_seconds=1) as daemon:
             config = self.dagster.get_concurrency_config()
-            begun = daemon._get_runs_to_dequeue(self.dagster, config, None)
+            begun: list[dg.DagsterRun] = daemon._get_runs_to_dequeue(self.dagster, config, None)
         for run in begun:
             self._report(run, dg.DagsterEventType.RUN_START)
         return begun

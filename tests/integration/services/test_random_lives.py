@@ -22,9 +22,9 @@ from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.claim import Token
 from leap_pipeline.services.deletion import hard_delete, restore, soft_delete
 from leap_pipeline.services.holds import hold, live_holds, release
+from leap_pipeline.services.launching import Launch
 from leap_pipeline.services.moves import move_target
 from leap_pipeline.services.projection import lock_recording, refresh_status
-from leap_pipeline.services.reconcile import Launch
 from leap_pipeline.services.steering import cancel, skip, unskip
 from leap_pipeline.services.work import Begun, Work
 from tests.support import postgres

@@ -13,9 +13,9 @@ from leap_pipeline.domain.states import Phase, Platform
 from leap_pipeline.errors import Superseded
 from leap_pipeline.services import reconcile as reconciling
 from leap_pipeline.services.claim import Token
-from leap_pipeline.services.reconcile import Report, launch_now
+from leap_pipeline.services.launching import launch_now
 from leap_pipeline.services.work import Work
-from tests.support.bench import ATTEMPTS, Bench, die, do
+from tests.support.bench import ATTEMPTS, Bench, Report, die, do
 
 NOW = datetime.now(UTC)
 LATER = NOW + reconciling.LAUNCH_PATIENCE + timedelta(minutes=1)
@@ -144,7 +144,7 @@ def test_a_lost_launch_is_asked_for_again_with_a_new_token(bench: Bench) -> None
     recording = bench.recording()
     bench.request(recording)
     (first,) = bench.reconcile(NOW).launches
-    assert bench.reconcile(NOW + timedelta(seconds=19), lost=True) == Report()
+    assert bench.reconcile(NOW + timedelta(seconds=29), lost=True) == Report()
     (second,) = bench.reconcile(LATER, lost=True).launches
     assert second.generation == first.generation + 1
     assert second.run_key != first.run_key
