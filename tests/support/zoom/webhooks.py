@@ -58,7 +58,9 @@ def completed(fake: FakeZoom, meeting: Meeting) -> dict[str, Any]:
     """`recording.completed` of the meeting as it is now, with a download token for 24 hours."""
     now = fake.now()
     body = answers.meeting_body(meeting, now, fake.files_url)
-    files = [_webhook_file(file) for file in body.pop("recording_files")]
+    # Transcripts have an event of their own.
+    said = [file for file in body.pop("recording_files") if file["file_type"] != "TRANSCRIPT"]
+    files = [_webhook_file(file) for file in said]
     host = fake.world.users[meeting.host_id]
     return {
         "event": "recording.completed",
