@@ -25,7 +25,9 @@ from leap_pipeline.errors import LeapError
 from leap_pipeline.services.counts import compact_counts
 from leap_pipeline.services.deletion import expire, hard_delete
 from leap_pipeline.services.quotas import refresh_storage
+from leap_pipeline.services.rate_limits import sweep_buckets
 from leap_pipeline.services.sessions import sweep
+from leap_pipeline.services.webhook_inbox import sweep_inbox
 from leap_pipeline.storage.local import LocalStorage
 
 _STATE = func.coalesce(Recording.delete_state, DeleteState.ACTIVE)
@@ -93,9 +95,12 @@ def recount_storage(database: Database, at: datetime, *, dry_run: bool = False) 
 
 
 def tidy(database: Database) -> dict[str, int]:
-    """Remove ended sessions, links and old login attempts, and sum up counts; how many rows."""
+    """Remove ended sessions, links, old login attempts, finished webhooks and rate buckets that
+    nobody uses, and sum up counts; how many rows.
+    """
     with database.system() as session:
         swept = sweep(session)
+        swept |= {"webhooks": sweep_inbox(session), "rate_buckets": sweep_buckets(session)}
     return {**swept, "counts": compact_counts(database)}
 
 

@@ -106,7 +106,7 @@ class Hooks:
 
     def source(self, user_id: str, credential_id: int | None, **columns: Any) -> int:
         self.count += 1
-        later = datetime.now(UTC) + timedelta(hours=1)
+        later = datetime.now(UTC) + timedelta(hours=9)
         values = {"source_type": "ZOOM", "next_poll_at": later, "config": {}}
         with self.database.tenant(user_id) as session:
             row = InputSource(
@@ -123,10 +123,12 @@ class Hooks:
         with self.database.system() as session:
             return list(session.scalars(select(WebhookEvent).order_by(WebhookEvent.id)))
 
-    def is_due_for_polling(self, source_id: int) -> bool:
+    def is_due_for_polling(self, source_id: int, at: datetime) -> bool:
         with self.database.system() as session:
-            at = session.scalar(select(InputSource.next_poll_at).where(InputSource.id == source_id))
-        return at is None or at <= datetime.now(UTC)
+            due = session.scalar(
+                select(InputSource.next_poll_at).where(InputSource.id == source_id)
+            )
+        return due is None or due <= at
 
 
 def make_hooks(database: Database, settings: Settings) -> Hooks:
