@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -131,18 +132,25 @@ class Calls:
     def _judged(self, response: httpx.Response, content: bytes) -> Answer:
         status = response.status_code
         if status == TOO_MANY:
-            at = retry_at(response.headers, self._clock()) or self._after_limit(response.headers)
+            at = self._named(response.headers) or self._after_limit(response.headers)
             msg = "wants fewer requests (HTTP 429)"
             raise _Again(msg, at=at, held_back=True)
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             msg = f"fails (HTTP {status})"
-            later = retry_at(response.headers, self._clock())
+            later = self._named(response.headers)
             raise _Again(msg, at=later, held_back=later is not None)
         body = _document(content)
         if body is None and response.is_success:
             msg = "answers with something that is no JSON"
             raise _Again(msg)
         return Answer(status, body or {}, response.headers.get("location"))
+
+    def _named(self, headers: httpx.Headers) -> datetime | None:
+        """When Zoom wants to be asked again, by our clock: it counts from its own."""
+        now = self._clock()
+        theirs = _date(headers.get("date", "")) or now
+        at = retry_at(headers, theirs)
+        return now + (at - theirs) if at is not None else None
 
     def _after_limit(self, headers: httpx.Headers) -> datetime:
         """Where a 429 does not say when: a daily limit ends with the day, another in a second."""
@@ -192,6 +200,14 @@ def _content(response: httpx.Response, budget: Budget, largest: int) -> bytes:
             msg = "answers too slowly"
             raise _Again(msg)
     return bytes(found)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _document(content: bytes) -> Body | None:
