@@ -1,6 +1,7 @@
 """Create the tables of Celery Beat's database scheduler.
 
-The downgrade drops them; if they have rows, only with `--yes`.
+The downgrade drops them; if they have rows, only with `--yes`. Those that mirror a job (017) are
+none: the job stays.
 
 Revision ID: 008
 Revises: 007
@@ -9,9 +10,7 @@ Revises: 007
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import Connection
-
-from leap_pipeline.db.losses import rows_in
+from sqlalchemy import Connection, text
 
 revision = "008"
 down_revision: str | None = "007"
@@ -19,11 +18,33 @@ branch_labels = None
 depends_on = None
 
 DROPPED = ("celery_beat_schedule_entry", "celery_interval_schedule", "celery_crontab_schedule")
+MIRROR = """
+    SELECT FROM automation_jobs AS job WHERE starts_with(entry.name, 'automation_')
+        AND entry.kwargs ->> 'job_id' = CAST(job.id AS TEXT)
+        AND entry.kwargs ->> 'user_id' = job.user_id
+"""
+SUPPORT = """
+    SELECT count(*) FROM {table} AS row WHERE NOT EXISTS (
+        SELECT FROM celery_beat_schedule_entry AS entry
+        WHERE entry.{column} = row.id AND EXISTS ({mirror}))
+"""
+OWN_ROWS = {
+    "celery_beat_schedule_entry": f"""
+        SELECT count(*) FROM celery_beat_schedule_entry AS entry WHERE NOT EXISTS ({MIRROR})
+    """,
+    "celery_interval_schedule": SUPPORT.format(
+        table="celery_interval_schedule", column="interval_id", mirror=MIRROR
+    ),
+    "celery_crontab_schedule": SUPPORT.format(
+        table="celery_crontab_schedule", column="crontab_id", mirror=MIRROR
+    ),
+}
 
 
 def losses(connection: Connection) -> list[str]:
     """The tables with rows among those that the downgrade drops."""
-    return rows_in(connection, DROPPED)
+    counts = {table: connection.scalar(text(OWN_ROWS[table])) for table in DROPPED}
+    return [f"{table} ({count})" for table, count in counts.items() if count]
 
 
 def upgrade() -> None:

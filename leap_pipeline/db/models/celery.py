@@ -1,5 +1,8 @@
 """Tables of celery-sqlalchemy-scheduler, kept for platforms that still run Celery Beat.
 
+Triggers mirror each automation job here (017): nothing else writes the rows of jobs but how they
+ran.
+
 https://github.com/AngelLiang/celery-sqlalchemy-scheduler
 """
 
@@ -7,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leap_pipeline.db.base import (
@@ -49,6 +52,9 @@ class CeleryBeatScheduleEntry(Base):
     """One periodic task; either `crontab_id` or `interval_id` says when."""
 
     __tablename__ = "celery_beat_schedule_entry"
+    __table_args__ = (  # beyond the design (017)
+        Index("idx_celery_beat_schedule_entry_job", text("(kwargs ->> 'job_id')")),
+    )
 
     id: Mapped[SerialId]
     name: Mapped[str] = mapped_column(String(255), unique=True)

@@ -61,6 +61,8 @@ def at_their_age(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[
     """Without the instants from which jobs count, which are those of the upgrade."""
     for job in found["automation_jobs"]:
         del job["anchored_at"], job["armed_at"]
+    for entry in found["celery_beat_schedule_entry"]:
+        del entry["date_changed"]
     return found
 
 
