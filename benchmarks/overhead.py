@@ -50,7 +50,12 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings = Settings(home=folder / "home", dagster_port=13999)
+        self.settings = Settings(
+            home=folder / "home",
+            dagster_port=13999,
+            code_server_port=13998,
+            automation_server_port=13997,
+        )
         self.urls: DatabaseUrls = prepare(self.settings)
         self.database = Database(self.urls)
         with self.database.system() as session:
@@ -78,7 +83,12 @@ class Bench:
 
     def environment(self) -> dict[str, str]:
         return child_environment(
-            {"LEAP_HOME": str(self.settings.home), "LEAP_DAGSTER_PORT": "13999"}
+            {
+                "LEAP_HOME": str(self.settings.home),
+                "LEAP_DAGSTER_PORT": str(self.settings.dagster_port),
+                "LEAP_CODE_SERVER_PORT": str(self.settings.code_server_port),
+                "LEAP_AUTOMATION_SERVER_PORT": str(self.settings.automation_server_port),
+            }
         )
 
     def done(self, recordings: list[int]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,41 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 PARTITIONS = "recordings"
+# States of sensors and schedules hang on a location's name: never rename one.
+LEAP_LOCATION, AUTOMATION_LOCATION = "leap", "automation"
+LEAP_MODULE = "leap_pipeline.orchestration.definitions"
+AUTOMATION_MODULE = "leap_pipeline.orchestration.automation.definitions"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class CodeServer:
+    """The process that serves one code location to Dagster's webserver and daemon."""
+
+    location: str
+    module: str
+    port: int
+
+
+def code_servers(settings: Settings) -> tuple[CodeServer, CodeServer]:
+    """One a location, shared by webserver and daemon: a reload of one is seen by both."""
+    return (
+        CodeServer(LEAP_LOCATION, LEAP_MODULE, settings.code_server_port),
+        CodeServer(AUTOMATION_LOCATION, AUTOMATION_MODULE, settings.automation_server_port),
+    )
+
+
+def workspace_config(settings: Settings) -> dict[str, object]:
+    """The content of `workspace.yaml`: where the code servers are."""
+    servers = [
+        {"host": LOOPBACK, "port": server.port, "location_name": server.location}
+        for server in code_servers(settings)
+    ]
+    return {"load_from": [{"grpc_server": server} for server in servers]}
+
+
+def workspace_file(settings: Settings) -> Path:
+    return settings.dagster_home.resolve() / "workspace.yaml"
 
 
 def instance_config(settings: Settings) -> dict[str, object]:
@@ -30,8 +66,8 @@ def instance_config(settings: Settings) -> dict[str, object]:
             }
         },
         "run_coordinator": {
-            "module": "dagster",
-            "class": "QueuedRunCoordinator",
+            "module": "leap_pipeline.orchestration.run_queue",
+            "class": "LeapRunCoordinator",
             "config": {
                 "max_concurrent_runs": settings.max_concurrent_runs,
                 "dequeue_interval_seconds": 1,
@@ -40,7 +76,8 @@ def instance_config(settings: Settings) -> dict[str, object]:
         # A killed worker is noticed here; what becomes of its work is decided by `reconcile`.
         "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
         "run_retries": {"enabled": False},
-        "sensors": {"use_threads": True, "num_workers": 4},
+        "sensors": {"use_threads": True, "num_workers": 4, "num_submit_workers": 4},
+        # Of a missed stretch the scheduler asks for the newest time; the claim counts the others.
         "schedules": {"use_threads": True, "num_workers": 4},
         "retention": {"sensor": {"purge_after_days": {"skipped": 1, "success": 7}}},
         "telemetry": {"enabled": False},
@@ -49,7 +86,7 @@ def instance_config(settings: Settings) -> dict[str, object]:
 
 
 def write_dagster_home(settings: Settings, urls: DatabaseUrls) -> None:
-    """Write `dagster.yaml`, and beside it the database's URL, where they differ.
+    """Write `dagster.yaml`, `workspace.yaml` and the database's URL, where they differ.
 
     Only their owner may read them, for the URL has a password.
     """
@@ -57,6 +94,8 @@ def write_dagster_home(settings: Settings, urls: DatabaseUrls) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write(_url_file(settings), urls.dagster.render_as_string(hide_password=False) + "\n")
     _write(folder / "dagster.yaml", yaml.safe_dump(instance_config(settings), sort_keys=False))
+    workspace = yaml.safe_dump(workspace_config(settings), sort_keys=False)
+    _write(workspace_file(settings), workspace)
 
 
 def _url_file(settings: Settings) -> Path:

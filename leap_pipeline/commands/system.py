@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,19 +14,26 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from leap_pipeline.commands.context import Platform, open_platform, print_json, say
-from leap_pipeline.commands.dagster_home import environment, write_dagster_home
+from leap_pipeline.commands.dagster_home import (
+    LOOPBACK,
+    CodeServer,
+    code_servers,
+    environment,
+    workspace_file,
+    write_dagster_home,
+)
 from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.models.recordings import Recording
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.states import LIVE_RUN_STATES
-from leap_pipeline.settings import CHECKOUT, Settings, load_settings
+from leap_pipeline.services.health import look
+from leap_pipeline.settings import Settings, load_settings
 from leap_pipeline.supervisor.parts import Part
 from leap_pipeline.supervisor.status import read_status
 from leap_pipeline.supervisor.supervisor import Supervisor, stop
 
-WORKSPACE = CHECKOUT / "workspace.yaml"
 SHOWN = 20
 
 
@@ -36,20 +45,29 @@ def up() -> None:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """What runs beside PostgreSQL: Dagster's webserver and daemon, the console if it exists."""
+    """What runs beside PostgreSQL: Dagster's servers and daemon, the console if it exists."""
     env = environment(settings)
-    port = str(settings.dagster_port)
-    web = ["dagster_webserver", "-h", "127.0.0.1", "-p", port, "-w", str(WORKSPACE)]
-    daemon = ["dagster._daemon", "run", "-w", str(WORKSPACE)]
-    found = [
-        Part("dagster-webserver", _module(*web), env, url=f"http://127.0.0.1:{port}"),
+    port, workspace = str(settings.dagster_port), str(workspace_file(settings))
+    web = ["dagster_webserver", "-h", LOOPBACK, "-p", port, "-w", workspace]
+    daemon = ["dagster._daemon", "run", "-w", workspace]
+    found = [_code_server(server, env) for server in code_servers(settings)]
+    found += [
+        Part("dagster-webserver", _module(*web), env, url=f"http://{LOOPBACK}:{port}"),
         Part("dagster-daemon", _module(*daemon), env),
     ]
     if importlib.util.find_spec("dashboard.asgi") is not None:
         console = str(settings.console_port)
-        argv = _module("uvicorn", "dashboard.asgi:app", "--host", "127.0.0.1", "--port", console)
-        found.append(Part("console", argv, env, url=f"http://127.0.0.1:{console}"))
+        argv = _module("uvicorn", "dashboard.asgi:app", "--host", LOOPBACK, "--port", console)
+        found.append(Part("console", argv, env, url=f"http://{LOOPBACK}:{console}"))
     return found
+
+
+def _code_server(server: CodeServer, env: Mapping[str, str]) -> Part:
+    """A proxy that keeps its port while the code behind it is loaded anew."""
+    argv = ["dagster", "code-server", "start", "-h", LOOPBACK, "-p", str(server.port)]
+    argv += ["-m", server.module, "--location-name", server.location]
+    address = f"tcp://{LOOPBACK}:{server.port}"
+    return Part(f"code-{server.location}", _module(*argv), env, health=address)
 
 
 def down() -> None:
@@ -96,6 +114,7 @@ def _document(platform: Platform) -> dict[str, Any]:
             .order_by(Recording.created_at.desc(), Recording.id.desc())
             .limit(SHOWN)
         ).all()
+        health = look(session, datetime.now(UTC))
     return {
         "running": alive.running,
         "parts": [
@@ -104,6 +123,7 @@ def _document(platform: Platform) -> dict[str, Any]:
         ],
         "recordings": {row[0]: row[1] for row in counts},
         "runs": {row[0]: row[1] for row in live},
+        "health": health.to_json(),
         "latest": [
             {
                 "partition": partition_key(slug, recording_id),
@@ -127,6 +147,12 @@ def _show(document: dict[str, Any]) -> None:
         return
     queue = ", ".join(f"{count} {state}" for state, count in document["runs"].items())
     console.print(f"Runs: {queue or 'none live'}", highlight=False)
+    health = document["health"]
+    for finding in health["findings"]:
+        console.print(f"[red]Stuck[/]: {finding['sentence']}", highlight=False)
+    held = ", ".join(f"{count} {kind}" for kind, count in health["holds"].items())
+    if held:
+        console.print(f"Holds: {held}", highlight=False)
     table = Table()
     for heading in ("recording", "name", "status", "reason"):
         table.add_column(heading, overflow="fold")

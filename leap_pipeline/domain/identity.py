@@ -16,11 +16,6 @@ def partition_key(user_slug: int, recording_id: int) -> str:
     return f"{user_slug:06d}-{recording_id}"
 
 
-def automation_name(user_slug: int, job_id: int) -> str:
-    """`automation_000001_7`: a job's schedule or sensor in Dagster."""
-    return f"automation_{user_slug:06d}_{job_id}"
-
-
 def job_name(user_slug: int, job_id: int) -> str:
     """`automation_000001_7`: the owner's slug and the job's id, in Dagster and for Celery."""
     return f"automation_{user_slug:06d}_{job_id}"

@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 from leap_pipeline.domain.states import Phase, Platform
 from leap_pipeline.errors import TransientError
 
-# Two-integer advisory locks: the first says what is locked, the second which recording.
+# Two-integer advisory locks: the first says what is locked, the second which recording
+# (or which firing of an automation).
 NAMESPACE = 0x4C454100
+FIRING_CLASS = NAMESPACE + 0x80
 PING_SECONDS = 3.0
 FROZEN_SECONDS = 30
 RELEASE_SECONDS = 2.0
@@ -28,6 +30,11 @@ def lock_class(phase: Phase, platform: Platform | None) -> int:
     """The lock's first integer."""
     pieces = (Phase.PREPARE, *Platform)
     return NAMESPACE + pieces.index(phase if phase is Phase.PREPARE else platform or phase)
+
+
+def firing_key(firing_id: int) -> tuple[int, int]:
+    """The lock of an automation's firing: class and id, as `living` tells them."""
+    return FIRING_CLASS, firing_id % 2**31
 
 
 class WorkLock:

@@ -20,7 +20,7 @@ class Part:
     """One child: its command, what its environment has beside the inherited one, its address.
 
     `health` is asked where it differs from `url`; a part with neither is well once it has lived
-    for a while.
+    for a while. An address `tcp://host:port` is one that takes connections, and no more is asked.
     """
 
     name: str
@@ -34,6 +34,8 @@ class Part:
         address = self.health or self.url
         if address is None:
             return True
+        if urlsplit(address).scheme == "tcp":
+            return _connects(address)
         try:
             # Only addresses that LEAP itself put together come here.
             with urllib.request.urlopen(address, timeout=LOOK_SECONDS):  # noqa: S310
@@ -48,10 +50,10 @@ class Part:
 def require_free_ports(parts: Sequence[Part]) -> None:
     """Raises UserActionError where another program listens on a part's address."""
     for part in parts:
-        if part.url is None:
+        address = part.url or part.health
+        if address is None:
             continue
-        address = urlsplit(part.url)
-        host, port = address.hostname or "127.0.0.1", address.port or 80
+        host, port = _place(address)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -62,3 +64,16 @@ def require_free_ports(parts: Sequence[Part]) -> None:
                     "end it, or set another port."
                 )
                 raise UserActionError(msg) from error
+
+
+def _connects(address: str) -> bool:
+    try:
+        with socket.create_connection(_place(address), timeout=LOOK_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _place(address: str) -> tuple[str, int]:
+    found = urlsplit(address)
+    return found.hostname or "127.0.0.1", found.port or 80

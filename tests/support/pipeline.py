@@ -64,6 +64,8 @@ class Pipeline:
                 "LEAP_STORAGE_ROOT": str(self.settings.storage),
                 "LEAP_DATABASE_URL": str(self.settings.database_url),
                 "LEAP_DAGSTER_PORT": str(self.settings.dagster_port),
+                "LEAP_CODE_SERVER_PORT": str(self.settings.code_server_port),
+                "LEAP_AUTOMATION_SERVER_PORT": str(self.settings.automation_server_port),
             }
         )
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from leap_pipeline.processes import group_members
@@ -120,6 +120,17 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def with_free_ports(settings: Settings) -> Settings:
+    """The same with ports that nobody listens on, for all of `leap up`."""
+    names = ("dagster_port", "code_server_port", "automation_server_port", "console_port")
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in names]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        found = [probe.getsockname()[1] for probe in probes]
+    return settings.model_copy(update=dict(zip(names, found, strict=True)))
 
 
 def _kill(group: int) -> None:

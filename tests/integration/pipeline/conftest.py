@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from leap_pipeline.db.engine import Database
 from leap_pipeline.settings import CHECKOUT, Settings
 from tests.support.pipeline import Pipeline, pipeline
+from tests.support.supervised import with_free_ports
 
 SECONDS = 26
 
@@ -32,10 +32,6 @@ def short_lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def leap(settings: Settings, database: Database) -> Iterator[Pipeline]:
     """The pipeline of a fresh home, with one user."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    chosen = settings.model_copy(update={"dagster_port": port})
-    with pipeline(chosen, database) as found:
+    with pipeline(with_free_ports(settings), database) as found:
         assert found.leap("user", "add", "lecturer@example.org").returncode == 0
         yield found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from leap_pipeline.supervisor.parts import Part
+from leap_pipeline.errors import UserActionError
+from leap_pipeline.supervisor.parts import Part, require_free_ports
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -47,3 +49,14 @@ def test_nobody_there_is_not_well() -> None:
 
 def test_a_part_without_address_is_well() -> None:
     assert Part("daemon", []).answers()
+
+
+def test_a_server_of_another_kind_is_well_when_it_takes_connections() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        part = Part("code", [], health=f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        assert not part.answers()
+        server.listen()
+        assert part.answers()
+        with pytest.raises(UserActionError, match=r"code cannot listen on 127\.0\.0\.1"):
+            require_free_ports([part])
