@@ -1,0 +1,63 @@
+"""The sensor that does what webhooks ask for."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import dagster as dg
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.urls import DatabaseUrls, resolve
+from leap_pipeline.security.vault import load_vault
+from leap_pipeline.services.webhook_inbox import Drained, Inbox
+from leap_pipeline.services.zoom_accounts import ZoomAccounts
+from leap_pipeline.services.zoom_sync import sync_meeting
+from leap_pipeline.settings import Settings, load_settings
+
+INTERVAL_SECONDS = 5
+# With what the last meeting may take, well within the minute that Dagster gives a tick.
+BUDGET_SECONDS = 20.0
+
+
+@dg.sensor(
+    name="webhook_inbox",
+    minimum_interval_seconds=INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Reads each meeting again that Zoom's webhooks told of. What fails is tried 8 times within "
+        "about an hour, then its source is polled."
+    ),
+)
+def webhook_inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    settings = load_settings()
+    inbox = _inbox(settings, resolve(settings))
+    if not inbox.has_due():
+        return dg.SkipReason("No event waits.")
+    lines = _lines(inbox.drain(time.monotonic() + BUDGET_SECONDS))
+    for line in lines:
+        context.log.info(line)
+    return dg.SkipReason("; ".join(lines) or "The events that wait are being read.")
+
+
+@lru_cache(maxsize=1)
+def _inbox(settings: Settings, urls: DatabaseUrls) -> Inbox:
+    """As long as the code server lives: Zoom's tokens stay, and no connection does."""
+    database, vault = Database(urls), load_vault(settings)
+    accounts = ZoomAccounts(database, vault, settings)
+
+    def sync(source_id: int, meeting: str) -> object:
+        now = datetime.now(UTC)
+        return sync_meeting(database, accounts, source_id, meeting, now=now, settings=settings)
+
+    return Inbox(database, vault, sync)
+
+
+def _lines(report: Drained) -> list[str]:
+    told = (
+        ("read", report.done),
+        ("to be tried again", report.again),
+        ("given up, see their errors", report.given_up),
+    )
+    return [f"{what}: events {', '.join(map(str, rows))}" for what, rows in told if rows]
