@@ -30,6 +30,7 @@ from leap_pipeline.commands.ingest import ingest
 from leap_pipeline.commands.quotas import plan_app, quota_app
 from leap_pipeline.commands.run import run
 from leap_pipeline.commands.trim import trim
+from leap_pipeline.commands.webhooks import webhooks
 from leap_pipeline.errors import LeapError
 from leap_pipeline.redaction import redact
 from leap_pipeline.settings import Settings
@@ -69,6 +70,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     system.up,
     system.down,
     system.status,
+    webhooks,
     adopt,
     doctor,
     trim,
