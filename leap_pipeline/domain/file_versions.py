@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 STRONG_AFTER = timedelta(seconds=60)
@@ -49,22 +49,25 @@ class FileVersion:
         }
 
 
-def version_of(headers: Mapping[str, str], total: int | None, identity: str) -> FileVersion:
+def version_of(
+    headers: Mapping[str, str], total: int | None, identity: str, received_at: datetime
+) -> FileVersion:
     """What an answer says of its version; only strong validators are kept."""
     etag = headers.get("etag", "").strip()
     strong = etag.startswith('"') and etag.endswith('"') and len(etag) > 1
-    modified = _strong_date(headers)
+    modified = _strong_date(headers, received_at)
     return FileVersion(total, etag if strong else None, modified, identity)
 
 
-def _strong_date(headers: Mapping[str, str]) -> str | None:
+def _strong_date(headers: Mapping[str, str], received_at: datetime) -> str | None:
     """Last-Modified where the file cannot have changed twice within its second; else None.
 
-    RFC 9110, 8.8.2.2: the answer's own Date must be clearly later.
+    The answer's Date must be clearly later (RFC 9110, 8.8.2.2); without one, its arrival counts.
     """
     told, date = headers.get("last-modified", "").strip(), headers.get("date", "").strip()
     try:
-        apart = parsedate_to_datetime(date) - parsedate_to_datetime(told)
+        answered = parsedate_to_datetime(date) if date else received_at
+        apart = answered - parsedate_to_datetime(told)
     except (ValueError, TypeError, OverflowError):
         return None
     return told if apart >= STRONG_AFTER else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 import httpcore
@@ -47,7 +49,11 @@ class FileSource(Protocol):
 
 
 class NotServed(UserActionError):
-    """The server gives no file out for links that are fresh: 401, 403, or a page to sign in."""
+    """The server gives no file out, also for a fresh link; 401 or 403, or 200 for a web page."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotThere(UserActionError):
@@ -151,7 +157,7 @@ class Requests:
         self, network: CheckedNetwork, connections: int, connect: float, read: float
     ) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=_tls(),
             max_connections=connections,
             keepalive_expiry=30.0,
             network_backend=network,
@@ -206,6 +212,11 @@ class Requests:
         finally:
             with _trouble():
                 response.close()
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
 
 
 def sort_out(answer: Answer, now: datetime | None = None) -> None:

@@ -67,9 +67,9 @@ class Routes:
                 "The server sends a web page instead of the file, also by a fresh link: it asks to "
                 "sign in or for a passcode, so allow this app to download."
             )
-            raise NotServed(msg)
+            raise NotServed(msg, status)
         msg = (
             f"The server refuses the file ({status}), also by a fresh link: see whether this "
             "account may download it."
         )
-        raise NotServed(msg)
+        raise NotServed(msg, status)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from leap_pipeline.domain.file_versions import version_of
+from leap_pipeline.domain.file_versions import FileVersion, version_of
 from leap_pipeline.errors import UserActionError
 from leap_pipeline.sources.http_file_pieces import EMPTY, Piece, Pieces
 from leap_pipeline.sources.http_file_requests import (
@@ -151,7 +151,7 @@ class Transfer:
         if answer.status == 416:
             self._out_of_range(piece, answer)
         elif answer.status == 200:
-            version = version_of(answer.headers, answer.length, route.link.identity)
+            version = _version(answer, answer.length, route)
             self._read(piece, answer, 0, version.total, self.pieces.begin(piece, version))
         elif piece.version is None:
             self._receive_first(piece, answer, route)
@@ -167,7 +167,7 @@ class Transfer:
         part = answer.part
         if part is None or part.start != 0:
             raise Trouble(OTHER_BYTES)
-        version = version_of(answer.headers, part.total, route.link.identity)
+        version = _version(answer, part.total, route)
         if part.total is None or (version.validator is None and part.stop < part.total):
             self.pieces.whole = True
             return
@@ -224,3 +224,7 @@ class Transfer:
         if piece.version is not None and at - before < self._tuning.slow_bytes:
             raise Trouble(SLOW)
         return now, at
+
+
+def _version(answer: Answer, total: int | None, route: Route) -> FileVersion:
+    return version_of(answer.headers, total, route.link.identity, datetime.now(UTC))

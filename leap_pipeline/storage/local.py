@@ -7,10 +7,11 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from leap_pipeline.errors import DataError, UserActionError
+from leap_pipeline.storage.partials import Partial, partial, partial_names, sweep_partials
 
 SCRATCH = ".scratch"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -76,6 +77,18 @@ class LocalStorage:
                 "set LEAP_STORAGE_ROOT to a folder that can."
             )
             raise UserActionError(msg) from error
+
+    def partial(self, name: str) -> AbstractContextManager[Partial]:
+        """An unfinished file that outlives its worker, for this process alone; see `partials`."""
+        return partial(self.root, name)
+
+    def partials(self) -> list[str]:
+        """The names of all unfinished files."""
+        return partial_names(self.root)
+
+    def sweep_partials(self, prefix: str, *, idle: float = 0.0) -> list[str]:
+        """Remove unfinished files that nobody writes and whose names begin so; their names."""
+        return sweep_partials(self.root, prefix, idle=idle)
 
     def sweep_scratch(self, prefix: str, *, idle: float = 0.0) -> None:
         """Remove what dead workers left under scratch names that begin with `prefix`.

@@ -192,7 +192,10 @@ class _State:
 
 @contextmanager
 def partial(root: Path, name: str) -> Iterator[Partial]:
-    """The unfinished file of that name, for this process alone for the length of the block."""
+    """The unfinished file of that name, for this process alone for the length of the block.
+
+    Whatever ends the block with an exception leaves it for the next one; otherwise it is removed.
+    """
     home = root / PARTIALS / name
     held = [made for made in map(_try_hold, _slots(home)) if made is not None]
     held.sort(key=lambda each: each.done.count)
@@ -207,6 +210,7 @@ def partial(root: Path, name: str) -> Iterator[Partial]:
             chosen.adopt(frozen[-1])
     try:
         yield chosen
+        chosen.discard()
     finally:
         chosen.close()
 
