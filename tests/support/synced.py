@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import lazyload
 
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.inbox import RateBucket
 from leap_pipeline.db.models.recordings import Recording, SourceMetadata
 from leap_pipeline.db.models.templates import InputSource, RecordingTemplate
 from leap_pipeline.db.models.users import UserCredential
@@ -216,6 +217,8 @@ def make_synced(bench: Bench, *, seed: int = 0, **settings: Any) -> Synced:
     fake = FakeZoom(Clock(), seed=seed)
     account = fake.add_account()
     made = Settings(encryption_keys=SecretStr(new_key()), **settings)
+    with bench.database.system() as session:
+        session.execute(delete(RateBucket))  # the same seed makes the same account
     accounts = ZoomAccounts(
         bench.database,
         load_vault(made),
