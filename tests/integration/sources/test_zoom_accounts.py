@@ -32,6 +32,7 @@ from tests.support.at_once import race
 from tests.support.postgres import TestServer
 from tests.support.zoom.clock import wall_clock
 from tests.support.zoom.fake import FakeZoom
+from tests.support.zoom.faults import Fault
 from tests.support.zoom.serve import serving
 from tests.support.zoom_accounts import (
     GraceTokens,
@@ -98,6 +99,7 @@ def test_threads_that_saw_a_token_refused_renew_it_once(zoomed: Zoomed) -> None:
     refused = zoomed.stored(number).access_token
     assert refused is not None
     del zoomed.zoom.tokens.access[refused.get_secret_value()]  # 401 from here on
+    zoomed.zoom.fail(Fault("slow", on=("token",), times=None, delay=0.3))
     several = [zoomed.accounts() for _ in range(3)]  # as in several processes
     with ThreadPoolExecutor(WORKERS) as pool:
         said = list(
@@ -136,6 +138,15 @@ def test_the_previous_token_is_tried_once_when_zoom_forgot_the_new_one(zoomed: Z
     assert zoomed.renewals() == [200, 4734, 200]
     assert zoomed.row(number).is_active
     assert zoomed.stored(number).previous_refresh_token == newest.previous_refresh_token
+    assert is_alive(zoomed, number)
+
+
+def test_an_answer_that_was_lost_is_asked_for_again(zoomed: Zoomed) -> None:
+    zoomed.zoom.tokens = GraceTokens(zoomed.zoom.world)
+    zoomed.zoom.fail(Fault("lost", on=("token",), raises=httpx.ReadError, lost=True))
+    number = zoomed.connected()
+    zoomed.accounts().check(zoomed.user_id, number)
+    assert len(zoomed.renewals()) == 2
     assert is_alive(zoomed, number)
 
 
