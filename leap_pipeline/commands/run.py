@@ -6,10 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
 from leap_pipeline.commands.context import (
@@ -24,6 +28,7 @@ from leap_pipeline.commands.follow import follow
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, RunState, Stage
 from leap_pipeline.errors import LeapError, UserActionError
+from leap_pipeline.services.concurrency import may_start, owner_of, turn_of
 from leap_pipeline.services.moves import move_run
 from leap_pipeline.services.reconcile import put_back_if_dead
 from leap_pipeline.services.runs import live_run, request_run, why_nothing
@@ -33,6 +38,7 @@ from leap_pipeline.supervisor.status import daemon_alive
 
 PICKED_UP_SECONDS = 30.0
 STOP_SECONDS = 60.0
+TURN_SECONDS = 0.3
 
 
 class RunFailed(LeapError):
@@ -115,30 +121,62 @@ def _execute(platform: Platform, recording_id: int, run_id: int, *, quiet: bool)
     log.parent.mkdir(parents=True, exist_ok=True)
     worker = "leap_pipeline.orchestration.execute"
     command = [sys.executable, "-m", worker, str(run_id), str(os.getpid())]
-    with log.open("ab") as out:
-        child = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=child_environment(environment(platform.settings)),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
+    child: subprocess.Popen[bytes] | None = None
     try:
+        with log.open("ab") as out, _turn(platform, recording_id):
+            child = subprocess.Popen(
+                command,
+                cwd=CHECKOUT,
+                env=child_environment(environment(platform.settings)),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+            _await_claim(platform, run_id, child)
+        process = child
         follow(
             platform.database,
             recording_id,
-            alive=lambda _summary: child.poll() is None,
+            alive=lambda _summary: process.poll() is None,
             quiet=quiet,
         )
         child.wait()
     finally:
-        _end(child)
+        if child is not None:
+            _end(child)
         cancel_queued(platform, run_id)
     with platform.database.system() as session:
         summary = summarize(session, recording_id)
     _explain_death(child.returncode, summary, log)
     return summary
+
+
+@contextmanager
+def _turn(platform: Platform, recording_id: int) -> Iterator[None]:
+    """Wait until the owner's plan has room; meanwhile nobody else begins for the same owner."""
+    with platform.database.system() as session:
+        user_id = owner_of(session, recording_id) or ""
+    told = False
+    while True:
+        with platform.database.system() as session:
+            now = datetime.now(UTC)
+            if turn_of(session, user_id) and may_start(session, user_id, now):
+                yield
+                return
+        if not told:
+            sys.stderr.write("waiting: as many recordings as the plan allows are at work\n")
+            told = True
+        time.sleep(TURN_SECONDS)
+
+
+def _await_claim(platform: Platform, run_id: int, child: subprocess.Popen[bytes]) -> None:
+    """Until the worker has claimed its row, and so counts, or is gone."""
+    queued = select(RecordingRun.state == RunState.QUEUED).where(RecordingRun.id == run_id)
+    while child.poll() is None:
+        with platform.database.system() as session:
+            if not session.scalar(queued):
+                return
+        time.sleep(TURN_SECONDS)
 
 
 def cancel_queued(platform: Platform, run_id: int) -> None:

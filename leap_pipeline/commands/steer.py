@@ -56,7 +56,7 @@ def release(
     target: Target = None,
     kind: Annotated[HoldKind | None, typer.Option(help="Only holds of this kind.")] = None,
 ) -> None:
-    """Release the holds of a recording; `leap run` goes on then."""
+    """Release the holds of a recording; what they had stopped is queued again."""
     platform = open_platform()
     number = known_recording(platform, recording)
     with platform.database.system() as session:
@@ -68,9 +68,12 @@ def release(
         if not found:
             msg = f"Recording {number}{_on(target)} has no such hold to release."
             raise InputError(msg)
+        queued: list[int] = []
         for row in found:
-            holds.release(session, row.id, HERE)
+            queued += steering.release(session, row.id, HERE)
             say(f"Released: {row.kind}{_on(row.target_type)}, {row.reason}")
+    if queued:
+        say(f"Queued again: {', '.join(f'run {run}' for run in queued)}")
 
 
 def skip(recording: Recording, *, reason: Reason) -> None:

@@ -6,9 +6,13 @@ import dagster as dg
 
 from assets import speech, uploads, video
 from leap_pipeline import logs
+from leap_pipeline.orchestration.health import health_sensor, nothing_is_stuck, platform
+from leap_pipeline.orchestration.inbox import webhook_inbox_sensor
 from leap_pipeline.orchestration.jobs import prepare, publish
 from leap_pipeline.orchestration.launching import launch_sensor
 from leap_pipeline.orchestration.mirror import automation_mirror
+from leap_pipeline.orchestration.outcomes import outcome_sensors
+from leap_pipeline.orchestration.polling import zoom_poll_sensor
 from leap_pipeline.orchestration.retention import retention, retention_schedule
 from leap_pipeline.orchestration.sensors import reconcile_sensor
 from resources.leap import LeapResource
@@ -26,10 +30,19 @@ def _assets() -> list[dg.AssetsDefinition]:
 
 
 defs = dg.Definitions(
-    assets=_assets(),
+    assets=[*_assets(), platform],
+    asset_checks=[nothing_is_stuck],
     jobs=[prepare, publish, retention],
     schedules=[retention_schedule],
-    sensors=[reconcile_sensor, launch_sensor, automation_mirror],
+    sensors=[
+        reconcile_sensor,
+        zoom_poll_sensor,
+        launch_sensor,
+        *outcome_sensors,
+        health_sensor,
+        automation_mirror,
+        webhook_inbox_sensor,
+    ],
     resources={"leap": LeapResource()},
     # A process a step costs five times the CPU, and one claim has to span all steps of a run.
     executor=dg.in_process_executor,

@@ -38,14 +38,14 @@ class DagsterRuns:
             runs = self._instance.get_runs(
                 dg.RunsFilter(tags=_tags_of(each.run_id, each.generation)), limit=1
             )
-            found[each.run_id] = self._ending(runs[0]) if runs else Ended()
+            found[each.run_id] = self.ending(runs[0]) if runs else Ended()
         return found
 
     def ended(self, dagster_run_ids: Sequence[str]) -> dict[str, Ended]:
         """Those runs that have ended, or are being cancelled."""
         runs = self._instance.get_runs(dg.RunsFilter(run_ids=list(dagster_run_ids)))
         over = (run for run in runs if run.is_finished or _cancelled(run))
-        return {run.run_id: self._ending(run) for run in over}
+        return {run.run_id: self.ending(run) for run in over}
 
     def standing(self) -> list[Standing]:
         """The runs of recordings that wait in Dagster's queue or go on."""
@@ -86,7 +86,8 @@ class DagsterRuns:
         standing = dg.RunsFilter(statuses=[QUEUED, *BEGUN])
         return [*self._instance.get_runs(made), *self._instance.get_runs(standing)]
 
-    def _ending(self, run: dg.DagsterRun) -> Ended:
+    def ending(self, run: dg.DagsterRun) -> Ended:
+        """How a run ended."""
         if _cancelled(run):
             return Ended(cancelled=True)
         failed = run.status is dg.DagsterRunStatus.FAILURE

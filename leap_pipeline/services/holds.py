@@ -71,7 +71,7 @@ def hold(
 
 
 def release(session: Session, hold_id: int, actor: Actor) -> None:
-    """Release a hold; what it stopped goes on with the next run.
+    """Release a hold; what it stopped goes on with the next run (`steering.release` asks for it).
 
     Raises `NotFound` where the scope has no such hold, `IllegalMove` where it is released.
     """
@@ -113,12 +113,13 @@ def live_holds(session: Session, recording_id: int) -> list[RecordingHold]:
 
 def planned_holds(session: Session, recording_id: int) -> tuple[Hold, ...]:
     """The live holds as the planner takes them."""
-    return tuple(
-        Hold(
-            kind=HoldKind(row.kind),
-            reason=row.reason,
-            platform=Platform(row.target_type) if row.target_type else None,
-            facts=row.facts,
-        )
-        for row in live_holds(session, recording_id)
+    return tuple(as_planned(row) for row in live_holds(session, recording_id))
+
+
+def as_planned(row: RecordingHold) -> Hold:
+    return Hold(
+        kind=HoldKind(row.kind),
+        reason=row.reason,
+        platform=Platform(row.target_type) if row.target_type else None,
+        facts=row.facts,
     )

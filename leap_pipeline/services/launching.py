@@ -23,6 +23,7 @@ from leap_pipeline.domain.planner import Asset, Plan
 from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.states import Phase, Platform, RunState
 from leap_pipeline.errors import DataError, QuotaExceeded, TransientError, UserActionError
+from leap_pipeline.services.candidates import ready_unscheduled
 from leap_pipeline.services.concurrency import concurrency_limits
 from leap_pipeline.services.failing import fail_next
 from leap_pipeline.services.liveness import wait_little
@@ -115,8 +116,6 @@ def queue_ready(database: Database, *, now: datetime, refusals: Refusals) -> Que
 
     A user whose plan refused is left alone for minutes, and costs nothing meanwhile.
     """
-    from leap_pipeline.services.candidates import ready_unscheduled
-
     found = Queued()
     with database.system() as session:
         ready = ready_unscheduled(session, READY_BATCH, READY_PER_USER, without=refusals.at(now))

@@ -1,17 +1,19 @@
-"""What a person does to a recording's work: cancel it, skip the recording, want it again."""
+"""What a person does to a recording's work: cancel it, release it, skip it, want it again."""
 
 from __future__ import annotations
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, lazyload
 
-from leap_pipeline.db.models.runs import RecordingRun
-from leap_pipeline.domain.states import LIVE_RUN_STATES, DownloadStatus, RunState
-from leap_pipeline.errors import InputError
+from leap_pipeline.db.models.runs import RecordingHold, RecordingRun
+from leap_pipeline.domain.states import LIVE_RUN_STATES, DownloadStatus, Phase, RunState
+from leap_pipeline.errors import InputError, UserActionError
+from leap_pipeline.services import holds
 from leap_pipeline.services.audit import Actor, record
+from leap_pipeline.services.holds import as_planned
 from leap_pipeline.services.moves import move_download, storable
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
-from leap_pipeline.services.runs import end_run
+from leap_pipeline.services.runs import end_run, platform_of, request_run
 
 
 def cancel(
@@ -26,6 +28,45 @@ def cancel(
     if ended:
         _record(session, actor, "recording.cancel", locked, {"runs": list(ended), "reason": reason})
     return ended
+
+
+def release(session: Session, hold_id: int, actor: Actor) -> tuple[int, ...]:
+    """Release a hold, and queue again the work that ended because of it. The new runs' ids.
+
+    What may not go on for another reason stays as it is. Raises as `holds.release`.
+    """
+    held = session.get(RecordingHold, hold_id, options=[lazyload("*")])
+    holds.release(session, hold_id, actor)
+    if held is None:
+        return ()
+    rows = session.scalars(
+        select(RecordingRun)
+        .where(RecordingRun.recording_id == held.recording_id)
+        .order_by(RecordingRun.id)
+        .options(lazyload("*"))
+    ).all()
+    newest = {(row.phase, row.target_type): row for row in rows}
+    sentence = as_planned(held).sentence
+    stopped = [
+        row
+        for row in newest.values()
+        if row.state == RunState.CANCELLED and sentence in (row.reason or "")
+    ]
+    return tuple(run for row in stopped if (run := _ask_again(session, row, actor)) is not None)
+
+
+def _ask_again(session: Session, row: RecordingRun, actor: Actor) -> int | None:
+    try:
+        with session.begin_nested():
+            return request_run(
+                session,
+                row.recording_id,
+                requested_by=f"{actor.name}, by a release",
+                phase=Phase(row.phase),
+                platform=platform_of(row),
+            ).run_id
+    except UserActionError:  # held for another reason too, or no room in the plan
+        return None
 
 
 def skip(session: Session, recording_id: int, reason: str, *, actor: Actor) -> None:

@@ -13,7 +13,8 @@ from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
 from leap_pipeline.domain.states import Phase, Platform, Stage
 from leap_pipeline.errors import IllegalMove, InputError, NotFound, UserActionError
-from leap_pipeline.services.audit import Actor
+from leap_pipeline.services import steering
+from leap_pipeline.services.audit import SYSTEM, Actor
 from leap_pipeline.services.holds import hold, live_holds, release
 from leap_pipeline.services.users import add_user
 from tests.support.bench import Bench, do
@@ -98,6 +99,45 @@ def test_a_queued_run_that_is_held_is_not_launched(bench: Bench) -> None:
     bench.request(recording)
     place(bench, recording)
     assert bench.reconcile().launches == []
+    assert bench.run(recording).state == "cancelled"
+
+
+def ask_again(bench: Bench, recording: int) -> tuple[int, ...]:
+    with bench.database.system() as session:
+        (held, *_) = live_holds(session, recording)
+        return steering.release(session, held.id, SYSTEM)
+
+
+def test_a_release_asks_again_for_the_run_that_the_hold_had_ended(bench: Bench) -> None:
+    recording = bench.recording()
+    work = bench.start(recording)
+    do(work, Asset.RAW_VIDEO)
+    place(bench, recording)
+    work.close()
+    assert bench.run(recording).state == "cancelled"
+    (again,) = ask_again(bench, recording)
+    run = bench.run(recording)
+    assert (run.id, run.state, run.selection) == (again, "queued", list(PREPARE_ASSETS[1:]))
+    assert run.requested_by == "system, by a release"
+
+
+def test_a_release_asks_for_nothing_that_ended_for_another_reason(bench: Bench) -> None:
+    cancelled, untouched = bench.recording(), bench.recording()
+    bench.request(cancelled)
+    with bench.database.system() as session:
+        steering.cancel(session, cancelled, actor=SYSTEM)
+    for recording in (cancelled, untouched):
+        place(bench, recording)
+        assert ask_again(bench, recording) == ()
+
+
+def test_a_release_of_what_may_not_go_on_for_another_reason_asks_for_nothing(bench: Bench) -> None:
+    recording = bench.recording()
+    bench.request(recording)
+    place(bench, recording)
+    bench.reconcile()
+    bench.set(recording, deleted=True)
+    assert ask_again(bench, recording) == ()
     assert bench.run(recording).state == "cancelled"
 
 
