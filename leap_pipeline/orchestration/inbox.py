@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import dagster as dg
 
+from assets.partitions import recordings
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import DatabaseUrls, resolve
 from leap_pipeline.security.vault import load_vault
@@ -30,28 +31,44 @@ BUDGET_SECONDS = 20.0
         "about an hour, then its source is polled."
     ),
 )
-def webhook_inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+def webhook_inbox_sensor(
+    context: dg.SensorEvaluationContext,
+) -> dg.SensorResult | dg.SkipReason:
     settings = load_settings()
-    inbox = _inbox(settings, resolve(settings))
+    inbox, _accounts = opened(settings, resolve(settings))
     if not inbox.has_due():
         return dg.SkipReason("No event waits.")
-    lines = _lines(inbox.drain(time.monotonic() + BUDGET_SECONDS))
+    report = inbox.drain(time.monotonic() + BUDGET_SECONDS)
+    lines = _lines(report)
     for line in lines:
         context.log.info(line)
-    return dg.SkipReason("; ".join(lines) or "The events that wait are being read.")
+    fresh = sorted(set(report.partitions))
+    return dg.SensorResult(
+        skip_reason="; ".join(lines) or "The events that wait are being read.",
+        dynamic_partitions_requests=[recordings.build_add_request(fresh)] if fresh else None,
+    )
 
 
 @lru_cache(maxsize=1)
-def _inbox(settings: Settings, urls: DatabaseUrls) -> Inbox:
-    """As long as the code server lives: Zoom's tokens stay, and no connection does."""
+def opened(settings: Settings, urls: DatabaseUrls) -> tuple[Inbox, ZoomAccounts]:
+    """Kept for the life of the code server: Zoom's tokens stay, no connection to the database."""
     database, vault = Database(urls), load_vault(settings)
     accounts = ZoomAccounts(database, vault, settings)
 
-    def sync(source_id: int, meeting: str) -> object:
-        now = datetime.now(UTC)
-        return sync_meeting(database, accounts, source_id, meeting, now=now, settings=settings)
+    def sync(source_id: int, meeting: str) -> list[str]:
+        created: list[str] = []
+        sync_meeting(
+            database,
+            accounts,
+            source_id,
+            meeting,
+            now=datetime.now(UTC),
+            settings=settings,
+            created=created,
+        )
+        return created
 
-    return Inbox(database, vault, sync)
+    return Inbox(database, vault, sync), accounts
 
 
 def _lines(report: Drained) -> list[str]:

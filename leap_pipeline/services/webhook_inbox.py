@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,14 +43,17 @@ STRAGGLER_SECONDS = 20.0
 KEPT = timedelta(days=7)
 ACCOUNTS_KEPT = 5000
 
-SyncMeeting = Callable[[int, str], object]
-"""Reads one meeting (source id, UUID) into the catalogue. Raises a LeapError."""
+SyncMeeting = Callable[[int, str], Iterable[str]]
+"""Reads one meeting (source id, UUID) into the catalogue: the partitions of new recordings. Raises
+a LeapError.
+"""
 
 
 @dataclass
 class Drained:
-    """The events of one pass, by id: done, to be tried again, and given up."""
+    """The events of one pass, by id: done, to be tried again, and given up; what is new by them."""
 
+    partitions: list[str] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     again: list[int] = field(default_factory=list)
     given_up: list[int] = field(default_factory=list)
@@ -127,7 +130,7 @@ class Inbox:
             self._finish(event, f"Whoever read it died {ATTEMPTS} times.", sure + doubtful)
             report.given_up.append(event.id)
             return True
-        failures = self._read(event, sure, failing)
+        failures = self._read(event, sure, report, failing)
         if not failures:
             self._finish(event, None if found else "No source reads this account.", doubtful)
             report.done.append(event.id)
@@ -194,20 +197,21 @@ class Inbox:
         return found
 
     def _read(
-        self, event: Row[Any], sources: list[int], failing: _Failures
+        self, event: Row[Any], sources: list[int], report: Drained, failing: _Failures
     ) -> dict[int, LeapError]:
         failures: dict[int, LeapError] = {}
         for source_id in sources:
-            error = failing.of_source.get(source_id) or self._sync_one(source_id, event.subject)
+            error = failing.of_source.get(source_id)
+            error = error or self._sync_one(source_id, event.subject, report)
             if error is not None:
                 failures[source_id] = error
             if isinstance(error, TransientError | MustWaitError):
                 failing.of_source[source_id] = error
         return failures
 
-    def _sync_one(self, source_id: int, meeting: str) -> LeapError | None:
+    def _sync_one(self, source_id: int, meeting: str, report: Drained) -> LeapError | None:
         try:
-            self._sync(source_id, meeting)
+            report.partitions += self._sync(source_id, meeting)
         except LeapError as error:
             return error
         except Exception as error:

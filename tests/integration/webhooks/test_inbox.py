@@ -75,11 +75,12 @@ class Reader:
         self.fails: dict[int, Exception] = {}
         self.guard = threading.Lock()
 
-    def __call__(self, source_id: int, meeting: str) -> None:
+    def __call__(self, source_id: int, meeting: str) -> list[str]:
         with self.guard:
             self.read.append((source_id, meeting))
         if source_id in self.fails:
             raise self.fails[source_id]
+        return []
 
 
 class Clock:
@@ -306,9 +307,10 @@ def killed_while_reading(urls: Any, settings: Settings, begun: Any) -> None:
     database = Database(urls)
     vault = make_hooks(database, settings).vault
 
-    def read(_source_id: int, _meeting: str) -> None:
+    def read(_source_id: int, _meeting: str) -> list[str]:
         begun.set()
         time.sleep(600)
+        return []
 
     Inbox(database, vault, read).drain(time.monotonic() + 600)
 
@@ -355,9 +357,10 @@ def test_who_lost_its_lease_writes_nothing(hooks: Hooks, clock: Clock) -> None:
     hooks.source(user, hooks.credential(user))
     deliver(hooks, completed())
 
-    def read(_source_id: int, _meeting: str) -> None:
+    def read(_source_id: int, _meeting: str) -> list[str]:
         with hooks.database.system() as session:  # another took it over meanwhile
             session.execute(update(WebhookEvent).values(attempts=WebhookEvent.attempts + 1))
+        return []
 
     drain(Inbox(hooks.database, hooks.vault, read, clock=clock))
     assert only(hooks).finished_at is None
