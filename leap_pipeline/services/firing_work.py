@@ -16,6 +16,7 @@ from leap_pipeline.db.models.templates import InputSource
 from leap_pipeline.domain.shapes.sources import SyncCounts
 from leap_pipeline.errors import LeapError, TransientError, UserActionError
 from leap_pipeline.security.vault import load_vault
+from leap_pipeline.services.candidates import to_process
 from leap_pipeline.services.firings import Begun
 from leap_pipeline.services.matching import match_recordings, matcher_of
 from leap_pipeline.services.runs import request_run
@@ -95,8 +96,6 @@ def match_new(database: Database, begun: Begun) -> int:
 
 def to_do(session: Session, begun: Begun, limit: int) -> list[int]:
     """The recordings of the job's sources and template that have something left to do."""
-    from leap_pipeline.services.candidates import to_process
-
     return to_process(
         session,
         begun.user_id,

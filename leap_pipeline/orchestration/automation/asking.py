@@ -56,7 +56,7 @@ def ask_newest(context: dg.SensorEvaluationContext, job_id: int, interval: Inter
         return dg.SkipReason(f"Due next at {_next(interval, due_at):%Y-%m-%d %H:%M:%S} UTC.")
     try:
         with open_database() as database:
-            found = claim_one(database, job_id, due_at, FiredBy.SENSOR)
+            found = claim_one(database, job_id, due_at, FiredBy.SENSOR, now)
     except LeapError as error:
         return dg.SkipReason(str(error))
     if isinstance(found, NotDue):
@@ -68,10 +68,15 @@ def ask_newest(context: dg.SensorEvaluationContext, job_id: int, interval: Inter
 
 
 def claim_one(
-    database: Database, job_id: int, due_at: datetime, fired_by: FiredBy
+    database: Database,
+    job_id: int,
+    due_at: datetime,
+    fired_by: FiredBy,
+    now: datetime | None = None,
 ) -> Claimed | NotDue:
+    """`now` is the moment for which `due_at` was found to be the newest."""
     with database.system() as session:
-        return claim(session, job_id, due_at, fired_by)
+        return claim(session, job_id, due_at, fired_by, now=now)
 
 
 def request_of(claimed: Claimed) -> dg.RunRequest:

@@ -97,7 +97,8 @@ def _claim(
         for job_id, due_at in found
     ]
     taken = for_dispatcher(dues, now, count)[:MOST_A_TURN]
-    answers = [claim_one(database, due.job_id, due.due_at, FiredBy.DISPATCHER) for due in taken]
+    by = FiredBy.DISPATCHER
+    answers = [claim_one(database, due.job_id, due.due_at, by, now) for due in taken]
     return [each for each in answers if isinstance(each, Claimed)]
 
 

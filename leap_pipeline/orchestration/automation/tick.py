@@ -58,7 +58,7 @@ class Planned:
 @dg.op(
     out={
         "begun": dg.Out(is_required=False),
-        "sources": dg.DynamicOut(is_required=False),
+        "sources": dg.DynamicOut(),
     },
     description="Begins the firing; where it is not this run's to do, nothing follows.",
 )
