@@ -35,8 +35,8 @@ from leap_pipeline.sources.zoom.tokens import ServerToServerToken, TokenSource
 ZoomCredential = ZoomServerToServer | ZoomUser
 
 LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-# A row is locked meanwhile, for which others wait.
-RENEWAL_PATIENCE = timedelta(seconds=20)
+# Others wait meanwhile, for the row of a grant or the lock of an app's token.
+TOKEN_PATIENCE = timedelta(seconds=20)
 COUNTED = 300
 
 
@@ -61,6 +61,13 @@ class ZoomAccounts:
         self._http = http or httpx.Client(timeout=TIMEOUT, limits=LIMITS)
         self._clock = clock
         self._sleep = sleep
+        self._endpoint = TokenEndpoint(
+            self._http,
+            oauth_url=settings.zoom_oauth_url,
+            patience=TOKEN_PATIENCE,
+            clock=clock,
+            sleep=sleep,
+        )
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, int], tuple[ZoomCredential, ZoomClient]] = {}
 
@@ -158,23 +165,14 @@ class ZoomAccounts:
     def _tokens(self, user_id: str, credential_id: int, found: ZoomCredential) -> TokenSource:
         if isinstance(found, ZoomServerToServer):
             app = App(found.client_id, found.client_secret)
-            return ServerToServerToken(self._endpoint(), app, found.account_id, clock=self._clock)
+            return ServerToServerToken(self._endpoint, app, found.account_id, clock=self._clock)
         return UserToken(
             self._database,
             self._vault,
-            self._endpoint(RENEWAL_PATIENCE),
+            self._endpoint,
             user_id,
             credential_id,
             self._own_app(),
-            clock=self._clock,
-            sleep=self._sleep,
-        )
-
-    def _endpoint(self, patience: timedelta = timedelta(seconds=60)) -> TokenEndpoint:
-        return TokenEndpoint(
-            self._http,
-            oauth_url=self._settings.zoom_oauth_url,
-            patience=patience,
             clock=self._clock,
             sleep=self._sleep,
         )

@@ -97,6 +97,8 @@ class Calls:
         `before` is called ahead of each try, and `held_back` when Zoom wants to be left alone until
         some moment. Raises TransientError, and MustWaitError where that moment is too far off.
         """
+        # One httpx client serves all tenants: what Zoom wants remembered of one is not for another.
+        request.headers.pop("cookie", None)
 
         def attempt() -> Answer:
             budget.uncounted(before)

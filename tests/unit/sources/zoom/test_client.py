@@ -180,6 +180,17 @@ def test_a_redirect_is_not_followed(status: int, where: str) -> None:
     assert len(asked.script.requests) == 1
 
 
+def test_nothing_that_zoom_wants_remembered_goes_out_again() -> None:
+    """One connection pool serves all tenants."""
+    first = httpx.Response(
+        200, headers={"set-cookie": "session=ada; Path=/"}, json={"meetings": []}
+    )
+    asked = asking(first, page())
+    listed(asked)
+    listed(asked)
+    assert all("cookie" not in request.headers for request in asked.script.requests)
+
+
 def test_zooms_own_words_come_short_and_without_secrets() -> None:
     words = "Bad access_token=canary-9876543210 " + "x" * 500
     with pytest.raises(DataError) as caught:
