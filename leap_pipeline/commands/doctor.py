@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -26,6 +27,8 @@ from leap_pipeline.media import ffmpeg
 from leap_pipeline.security.keys import KeyFile, KeySource, key_source
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.stored_secrets import Inventory, count_secrets, take_stock
+from leap_pipeline.services.webhook_inbox import late_events
+from leap_pipeline.services.webhooks import count_webhook_secrets
 from leap_pipeline.settings import Settings, load_settings
 from leap_pipeline.speech.models import resolve_model
 from leap_pipeline.supervisor.status import read_status
@@ -145,6 +148,23 @@ def _mend_keys(source: KeySource, stock: Inventory) -> str:
     return ""
 
 
+def _webhooks(settings: Settings) -> Finding:
+    what = "webhooks"
+    apps = ["LEAP's own app"] if settings.zoom_webhook_secret is not None else []
+    source = key_source(settings)
+    database = Database(prepare(settings))
+    if not isinstance(source, KeyFile) or source.path.exists():
+        users = count_webhook_secrets(database, Vault(source))
+        apps += [f"apps of users: {users}"] if users else []
+    if not apps:
+        return Finding(what, "not set up; recordings are found by polling (docs/webhooks.md)")
+    late = late_events(database, datetime.now(UTC))
+    mend = ""
+    if late and read_status(settings).running:
+        mend = f"{late} events wait for over 10 minutes: switch on the sensor `webhook_inbox`"
+    return Finding(what, f"Zoom, {', '.join(apps)}; `leap webhooks` serves them", mend)
+
+
 def _ffmpeg(_settings: Settings) -> Finding:
     out = subprocess.run(
         [ffmpeg.executable(), "-version"], capture_output=True, text=True, check=True, timeout=30
@@ -181,6 +201,7 @@ LOOKS: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
     ("PostgreSQL", _database),
     ("walls between tenants", _tenants),
     ("encryption keys", _credentials),
+    ("webhooks", _webhooks),
     ("FFmpeg", _ffmpeg),
     ("speech model", _speech),
     ("ports", _ports),

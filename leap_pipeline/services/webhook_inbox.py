@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,17 +21,14 @@ from sqlalchemy.orm import Session
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.inbox import WebhookEvent
 from leap_pipeline.db.models.templates import InputSource
-from leap_pipeline.db.models.users import User, UserCredential
-from leap_pipeline.domain.credentials import CredentialPlatform, ZoomServerToServer, ZoomUser
-from leap_pipeline.domain.zoom_events import Concern, concern_of
 from leap_pipeline.errors import LeapError, MustWaitError, TransientError, UserActionError
 from leap_pipeline.redaction import redact
 from leap_pipeline.security.vault import Vault
-from leap_pipeline.services.webhooks import ZOOM, zoom_credential
+from leap_pipeline.services.webhook_sources import ConcernedSources
+from leap_pipeline.services.webhooks import ZOOM
 
 logger = logging.getLogger(__name__)
 
-SOURCE_TYPE = "ZOOM"
 # Longer than one meeting can take to be read, with all that the client waits for.
 LEASE = timedelta(minutes=5)
 ATTEMPTS = 8
@@ -41,7 +37,7 @@ WORKERS = 4
 # A worker that is just reading a meeting is waited for so long; then it ends by itself.
 STRAGGLER_SECONDS = 20.0
 KEPT = timedelta(days=7)
-ACCOUNTS_KEPT = 5000
+LATE = timedelta(minutes=10)
 
 SyncMeeting = Callable[[int, str], Iterable[str]]
 """Reads one meeting (source id, UUID) into the catalogue: the partitions of new recordings. Raises
@@ -66,17 +62,8 @@ class _Failures:
     of_source: dict[int, LeapError] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Account:
-    """Whose recordings a Zoom credential reads."""
-
-    kind: type[ZoomServerToServer] | type[ZoomUser]
-    account_id: str | None
-    host: str | None
-
-
 class Inbox:
-    """The events of Zoom, and how the sources are found that they concern. Safe to share."""
+    """The events of Zoom that wait. Safe to share."""
 
     def __init__(
         self,
@@ -87,7 +74,7 @@ class Inbox:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
-        self._accounts = _Accounts(vault)
+        self._concerned = ConcernedSources(database, vault)
         self._sync = sync
         self._clock = clock
 
@@ -123,7 +110,7 @@ class Inbox:
         event = self._claim()
         if event is None:
             return False
-        found = self._sources(event)
+        found = self._concerned.of(event)
         sure = [each for each, certain in found if certain]
         doubtful = [each for each, certain in found if not certain]
         if event.attempts > ATTEMPTS:
@@ -163,38 +150,6 @@ class Inbox:
         )
         with self._database.system() as session:
             return session.execute(statement).one_or_none()
-
-    def _sources(self, event: Row[Any]) -> list[tuple[int, bool]]:
-        """The sources that an event concerns, and whether that is sure."""
-        query = (
-            select(
-                InputSource.id,
-                InputSource.config,
-                UserCredential.platform,
-                UserCredential.encrypted_data,
-            )
-            .join(UserCredential, UserCredential.id == InputSource.credential_id)
-            .join(User, User.id == InputSource.user_id)
-            .where(
-                InputSource.source_type == SOURCE_TYPE,
-                InputSource.is_active.is_(True),
-                UserCredential.platform == CredentialPlatform.ZOOM,
-                UserCredential.is_active.is_(True),
-                User.is_active,
-            )
-            .order_by(InputSource.id)
-        )
-        if event.credential_id is not None:
-            query = query.where(UserCredential.id == event.credential_id)
-        with self._database.system() as session:
-            rows = session.execute(query).all()
-        found = []
-        for row in rows:
-            account = self._accounts.get(row.platform, row.encrypted_data)
-            concern = Concern.NO if account is None else _concern(event, account, row.config or {})
-            if concern is not Concern.NO:
-                found.append((row.id, concern is Concern.YES))
-        return found
 
     def _read(
         self, event: Row[Any], sources: list[int], report: Drained, failing: _Failures
@@ -242,27 +197,11 @@ class Inbox:
                 )
 
 
-class _Accounts:
-    """What the stored credentials say of whose they are, decrypted once for each document."""
-
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-        self._guard = threading.Lock()
-        self._known: OrderedDict[str, _Account | None] = OrderedDict()
-
-    def get(self, platform: str, encrypted: str) -> _Account | None:
-        with self._guard:
-            if encrypted in self._known:
-                return self._known[encrypted]
-        found = zoom_credential(self._vault, platform, encrypted)
-        account = None
-        if found is not None:
-            account = _Account(type(found), getattr(found, "account_id", None), found.host)
-        with self._guard:
-            self._known[encrypted] = account
-            while len(self._known) > ACCOUNTS_KEPT:
-                self._known.popitem(last=False)
-        return account
+def late_events(database: Database, now: datetime) -> int:
+    """How many events are due for over 10 minutes."""
+    with database.system() as session:
+        late = select(func.count(WebhookEvent.id)).where(*_due(now - LATE))
+        return session.scalar(late) or 0
 
 
 def sweep_inbox(session: Session) -> int:
@@ -282,20 +221,6 @@ def _due(now: datetime) -> tuple[Any, ...]:
         WebhookEvent.due_at <= now,
         WebhookEvent.provider == ZOOM,
     )
-
-
-def _concern(event: Row[Any], account: _Account, config: dict[str, Any]) -> Concern:
-    """By the address at which the event arrived, then by whose recordings the source reads."""
-    own_app = event.credential_id is None
-    told = own_app or event.account is not None
-    if told and account.kind is ZoomServerToServer and account.account_id != event.account:
-        return Concern.NO
-    reads = config.get("user_id", "me")
-    reads = account.host if reads == "me" else reads
-    if reads is None and account.kind is ZoomUser:
-        return Concern.NO if own_app else Concern.MAYBE
-    payload = event.payload
-    return concern_of(reads, host_id=payload.get("host_id"), host_email=payload.get("host_email"))
 
 
 def _told(failures: dict[int, LeapError]) -> str:

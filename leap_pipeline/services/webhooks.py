@@ -159,6 +159,18 @@ def zoom_credential(
     return found if isinstance(found, ZoomServerToServer | ZoomUser) else None
 
 
+def count_webhook_secrets(database: Database, vault: Vault) -> int:
+    """How many Zoom accounts have a webhook secret."""
+    with database.system() as session:
+        rows = session.execute(
+            select(UserCredential.platform, UserCredential.encrypted_data).where(
+                UserCredential.platform == CredentialPlatform.ZOOM
+            )
+        ).all()
+    found = [zoom_credential(vault, *row) for row in rows]
+    return sum(each is not None and each.webhook_secret is not None for each in found)
+
+
 class _Secrets:
     """The webhook secrets of credentials, remembered for seconds, and so is that there is none."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.security.keys import FILE, KeyFile, new_key
 from leap_pipeline.services.users import add_user
 from leap_pipeline.settings import load_settings
+from leap_pipeline.supervisor.status import SupervisorStatus
 
 ADA = "ada@example.org"
 ZOOM = {"account_id": "acc", "client_id": "app", "client_secret": "canary-0123456789-abcdef"}
@@ -129,3 +131,32 @@ def test_doctor_says_what_is_lost_with_the_key(keys: KeyFile) -> None:
     keys.path.unlink()
     assert finding()[1].startswith("1 stored credentials cannot be read without it")
     assert not keys.path.exists()
+
+
+def test_doctor_says_for_whom_webhooks_are_set_up(
+    keys: KeyFile, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = dict(doctor.LOOKS)["webhooks"]
+    assert look(load_settings()).found.startswith("not set up")
+    assert not keys.path.exists()
+    for name, secret in (
+        ("with", {"webhook_secret": "canary-0123456789-webhook"}),
+        ("without", {}),
+    ):
+        typed = json.dumps(ZOOM | secret)
+        leap("add", "zoom", "--user", ADA, "--name", name, typed=typed)
+    assert look(load_settings()).found.startswith("Zoom, apps of users: 1;")
+    monkeypatch.setenv("LEAP_ZOOM_WEBHOOK_SECRET", "canary-0123456789-own")
+    with database.system() as session:
+        session.execute(
+            text(
+                "INSERT INTO webhook_inbox (provider, event, digest, due_at)"
+                " VALUES ('zoom', 'recording.completed', 'd', now() - interval '11 minutes')"
+            )
+        )
+    found = look(load_settings())
+    assert found.found.startswith("Zoom, LEAP's own app, apps of users: 1;")
+    assert found.mend == ""  # LEAP is down, which is said elsewhere
+    monkeypatch.setattr(doctor, "read_status", lambda _settings: SupervisorStatus(running=True))
+    assert look(load_settings()).mend.startswith("1 events wait for over 10 minutes")
+    assert "canary" not in str(look(load_settings()))
