@@ -15,6 +15,7 @@ from leap_pipeline.commands import (
     credentials,
     db,
     deletion,
+    jobs,
     speech,
     steer,
     system,
@@ -92,6 +93,7 @@ app.add_typer(
 app.add_typer(quota_app, name="quota", help="What users may use, and what they used.")
 app.add_typer(plan_app, name="plan", help="The plans, and who has which.")
 app.add_typer(deletion.app, name="retention", help="What expires and goes for good.")
+app.add_typer(jobs.app, name="jobs", help="Automations: what is scheduled, and how it went.")
 app.add_typer(dagster_app, name="dagster", help="What Dagster keeps of LEAP.")
 
 

@@ -160,7 +160,25 @@ def dagster_cron(schedule: Crontab) -> str:
     return _rules(schedule).text
 
 
-def crontab_of(text: str) -> dict[str, str]:
+def said(schedule: Schedule) -> str:
+    """The schedule in a few words, such as `every 45 seconds` or `0 2 * * * Europe/Berlin`."""
+    if isinstance(schedule, Interval):
+        period = schedule.period.removesuffix("s") if schedule.every == 1 else schedule.period
+        return f"every {schedule.every} {period}"
+    return " ".join(getattr(schedule, field.name) for field in fields(schedule))
+
+
+def interval_of(text: str) -> dict[str, Any]:
+    """The columns of an interval that a person typed, such as `45 seconds` or `1 hour`."""
+    number, _, period = text.strip().lower().partition(" ")
+    period = period.strip() if period.strip().endswith("s") else f"{period.strip()}s"
+    if not (number.isascii() and number.isdigit() and len(number) < 10) or period not in PERIODS:
+        msg = f"“{text}” is no interval: write a number and {', '.join(PERIODS)}."
+        raise InputError(msg)
+    return {"schedule_type": "interval", "interval_every": int(number), "interval_period": period}
+
+
+def crontab_of(text: str) -> dict[str, Any]:
     """The columns of a crontab that a person typed as one line."""
     parts = text.split()
     if len(parts) != len(FIELDS):
@@ -169,7 +187,8 @@ def crontab_of(text: str) -> dict[str, str]:
             "day-of-week, such as `0 6 * * mon-fri`."
         )
         raise InputError(msg)
-    return {field.column: part for field, part in zip(FIELDS, parts, strict=True)}
+    columns = {field.column: part for field, part in zip(FIELDS, parts, strict=True)}
+    return {"schedule_type": "crontab", **columns}
 
 
 def _interval(values: Mapping[str, Any]) -> Interval:

@@ -48,7 +48,7 @@ def test_every_command_is_in_the_readme() -> None:
     commands = typer.main.get_group(app).commands
     missing = [name for name in commands if f"leap {name}" not in readme]
     assert not missing
-    for group in ("db", "user", "credentials", "templates", "quota", "plan", "dagster"):
+    for group in ("db", "user", "credentials", "templates", "quota", "plan", "jobs", "dagster"):
         row = next(line for line in readme.splitlines() if f"`leap {group} " in line)
         found = getattr(commands[group], "commands", {})
         assert found
