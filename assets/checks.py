@@ -18,11 +18,13 @@ DURATION_TOLERANCE = 0.1  # seconds: a frame at 25 fps, an MP3 frame and an AAC 
 SYNC_TOLERANCE = 0.04  # seconds, EBU R37's window for sound after picture
 
 OPENS, PLANNED, IN_STEP = "opens", "duration_as_planned", "sound_and_picture_in_step"
+LISTED = "size_as_listed"
 SORTED, INSIDE = "times_sorted", "times_inside_video"
 RULES = "subtitle_rules"
 
 DESCRIPTIONS: Mapping[str, str] = {
     OPENS: "The stored file opens and holds the streams it should.",
+    LISTED: "The file has as many bytes as its source said; a source may be off.",
     PLANNED: f"The duration is the planned one, within {DURATION_TOLERANCE * 1000:.0f} ms.",
     IN_STEP: f"Sound and picture start and end together, within {SYNC_TOLERANCE * 1000:.0f} ms.",
     SORTED: "Times rise and no entry overlaps the next.",
@@ -31,7 +33,7 @@ DESCRIPTIONS: Mapping[str, str] = {
 }
 
 CHECKS: Mapping[Asset, Sequence[str]] = {
-    Asset.RAW_VIDEO: (OPENS,),
+    Asset.RAW_VIDEO: (OPENS, LISTED),
     Asset.TRIMMED_VIDEO: (OPENS, PLANNED, IN_STEP),
     Asset.AUDIO: (OPENS, PLANNED),
     Asset.TRANSCRIPT: (SORTED, INSIDE),
@@ -51,6 +53,13 @@ def specs(asset: Asset) -> list[dg.AssetCheckSpec]:
 def opens(info: MediaInfo, *, video: bool = True) -> dg.AssetCheckResult:
     passed = info.size > 0 and info.audio is not None and (not video or info.video is not None)
     return _result(OPENS, passed, {"container": info.container, "bytes": info.size})
+
+
+def as_listed(actual: int, listed: int | None) -> dg.AssetCheckResult:
+    """A warning only: the server's own number was kept, and the file opens."""
+    facts = {"bytes": actual, "listed": "nothing" if listed is None else listed}
+    passed = listed in (None, actual)
+    return _result(LISTED, passed, facts, severity=dg.AssetCheckSeverity.WARN)
 
 
 def as_planned(actual: float, planned: float) -> dg.AssetCheckResult:
@@ -88,10 +97,16 @@ def subtitle_checks(cues: Sequence[Cue], duration: float) -> list[dg.AssetCheckR
     ]
 
 
-def _result(name: str, passed: bool, facts: Mapping[str, Any]) -> dg.AssetCheckResult:
+def _result(
+    name: str,
+    passed: bool,
+    facts: Mapping[str, Any],
+    *,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=name,
         passed=passed,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=severity,
         metadata=dict(facts),
     )

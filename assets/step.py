@@ -1,7 +1,7 @@
 """What every asset does round its own work: claim, plan again, make, commit, tell Dagster."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Made:
     stage_meta: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     checks: Sequence[dg.AssetCheckResult] = ()
+    held: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Entered already; left when the artifacts are in place, or cannot be put there."""
 
 
 Make = Callable[[Work, Begun, Path], Made]
@@ -104,9 +106,11 @@ def perform(
             return
         with work.scratch(asset) as folder:
             made = make(work, begun, folder)
-            work.complete(
-                asset, begun, made.artifacts, columns=made.columns, stage_meta=made.stage_meta
-            )
+            with ExitStack() as held:
+                held.push(made.held)
+                work.complete(
+                    asset, begun, made.artifacts, columns=made.columns, stage_meta=made.stage_meta
+                )
     if made is not None:
         yield dg.MaterializeResult(
             asset_key=str(asset), metadata=made.metadata, check_results=made.checks

@@ -1,6 +1,7 @@
 """The video: as it came in, with the silence cut out, and its sound alone."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +15,7 @@ from leap_pipeline.media.pictures import frame_jpeg, waveform_png
 from leap_pipeline.media.probe import probe
 from leap_pipeline.media.silence import find_silence
 from leap_pipeline.media.timeline import plan_cuts
-from leap_pipeline.services.raw_video import verified_raw_video
+from leap_pipeline.services.raw_video import RawVideo, verified_raw_video
 from leap_pipeline.services.work import Artifact, Begun, Work
 from resources.leap import LeapResource
 
@@ -27,26 +28,35 @@ from resources.leap import LeapResource
     stage="download",
 )
 def raw_video(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
-    yield from perform(context, leap, Asset.RAW_VIDEO, _take_over)
+    def take_over(work: Work, begun: Begun, folder: Path) -> Made:  # noqa: ARG001
+        return _raw(begun, verified_raw_video(work, context.log.info))
+
+    yield from perform(context, leap, Asset.RAW_VIDEO, take_over)
 
 
-def _take_over(work: Work, begun: Begun, folder: Path) -> Made:  # noqa: ARG001
-    raw = verified_raw_video(work)
+def _raw(begun: Begun, raw: RawVideo) -> Made:
     info = raw.info
     picture = info.video
-    return Made(
-        columns={"local_video_path": raw.stored_path, "video_file_size": info.size},
-        metadata={
-            "frame": show.picture(frame_jpeg(raw.path, info.duration / 2), "jpeg", "a frame"),
-            "name": begun.recording.display_name,
-            "duration": show.clock(info.duration),
-            "megabytes": round(info.size / 1e6, 2),
-            "container": info.container,
-            "picture": f"{picture.width}x{picture.height} {picture.codec}" if picture else "none",
-            "dagster/uri": raw.stored_path,
-        },
-        checks=[checks.opens(info)],
-    )
+    with ExitStack() as held:
+        held.push(raw.held)
+        return Made(
+            artifacts=raw.artifacts,
+            columns={"local_video_path": raw.stored_path, "video_file_size": info.size},
+            metadata={
+                "frame": show.picture(frame_jpeg(raw.path, info.duration / 2), "jpeg", "a frame"),
+                "name": begun.recording.display_name,
+                "duration": show.clock(info.duration),
+                "megabytes": round(info.size / 1e6, 2),
+                "container": info.container,
+                "picture": f"{picture.width}x{picture.height} {picture.codec}"
+                if picture
+                else "none",
+                **raw.facts,
+                "dagster/uri": raw.stored_path,
+            },
+            checks=[checks.opens(info), checks.as_listed(info.size, raw.expected)],
+            held=held.pop_all(),
+        )
 
 
 @artifact(

@@ -94,6 +94,7 @@ def _sweep(platform: Platform, at: datetime, *, dry_run: bool) -> dict[str, Any]
         "expired": asdict(retention.expire_recordings(database, at, dry_run=dry_run)),
         "deleted_for_good": asdict(gone(database, platform.storage, at, dry_run=dry_run)),
         "subscriptions_expired": expire_subscriptions(database, at, dry_run=dry_run),
+        "unfinished_files": retention.sweep_unfinished(database, platform.storage, dry_run=dry_run),
         "storage_recounted": retention.recount_storage(database, at, dry_run=dry_run),
     }
     if not dry_run:

@@ -57,6 +57,13 @@ def recount_storage(context: dg.OpExecutionContext) -> None:
         _note(context, users=sweeping.recount_storage(database, datetime.now(UTC)))
 
 
+@dg.op(ins=AFTER, out=dg.Out(dg.Nothing), description="Removes downloads that nobody goes on with.")
+def sweep_unfinished(context: dg.OpExecutionContext) -> None:
+    storage = LocalStorage(load_settings().storage)
+    with _database() as database:
+        _note(context, removed=sweeping.sweep_unfinished(database, storage))
+
+
 @dg.op(out=dg.Out(dg.Nothing), description="Writes which subscriptions have expired.")
 def expire_subscriptions(context: dg.OpExecutionContext) -> None:
     with _database() as database:
@@ -81,6 +88,7 @@ def retention() -> None:
     gone = delete_for_good(expire_recordings())
     forget_gone_partitions(gone)
     recount_storage(gone)
+    sweep_unfinished(gone)
     expire_subscriptions()
     tidy()
 

@@ -148,6 +148,7 @@ def delete_user(database: Database, storage: LocalStorage, user_id: str, *, acto
         storage.remove(user_folder(slug))
     for recording_id in busy:
         storage.sweep_scratch(f"{recording_id}-")
+        storage.sweep_partials(f"{recording_id}-")
     return slug
 
 
@@ -190,6 +191,7 @@ def _remove_files(session: Session, storage: LocalStorage, recording: Recording)
         if path:
             storage.remove(path)
     storage.sweep_scratch(f"{recording.id}-")
+    storage.sweep_partials(f"{recording.id}-")
     session.execute(
         delete(StoredObject)
         .where(StoredObject.recording_id == recording.id)

@@ -21,6 +21,7 @@ from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.deletion import DeleteState
 from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.quotas import period_of, stored_gb
+from leap_pipeline.domain.states import DownloadStatus
 from leap_pipeline.errors import LeapError
 from leap_pipeline.services.counts import compact_counts
 from leap_pipeline.services.deletion import expire, hard_delete
@@ -30,6 +31,7 @@ from leap_pipeline.services.sessions import sweep
 from leap_pipeline.services.webhook_inbox import sweep_inbox
 from leap_pipeline.storage.local import LocalStorage
 
+UNFINISHED_SECONDS = 7 * 24 * 3600.0
 _STATE = func.coalesce(Recording.delete_state, DeleteState.ACTIVE)
 
 
@@ -102,6 +104,31 @@ def tidy(database: Database) -> dict[str, int]:
         swept = sweep(session)
         swept |= {"webhooks": sweep_inbox(session), "rate_buckets": sweep_buckets(session)}
     return {**swept, "counts": compact_counts(database)}
+
+
+def sweep_unfinished(
+    database: Database, storage: LocalStorage, *, dry_run: bool = False
+) -> list[str]:
+    """Remove downloads that nobody goes on with: the recording is gone or has its file, or nothing
+    was written for a week; their names.
+    """
+    names = storage.partials()
+    numbers = {int(name.partition("-")[0]) for name in names if name[:1].isdigit()}
+    with database.system() as session:
+        wanted = set(
+            session.scalars(
+                select(Recording.id).where(
+                    Recording.id.in_(numbers),
+                    _STATE != DeleteState.HARD_DELETED,
+                    Recording.download_status != DownloadStatus.COMPLETED,
+                )
+            )
+        )
+    over = [name for name in names if name.partition("-")[0] not in map(str, wanted)]
+    if dry_run:
+        return over
+    swept = [each for name in over for each in storage.sweep_partials(name, exact=True)]
+    return sorted({*swept, *storage.sweep_partials("", idle=UNFINISHED_SECONDS)})
 
 
 def live_partitions(session: Session) -> set[str]:

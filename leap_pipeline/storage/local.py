@@ -86,9 +86,13 @@ class LocalStorage:
         """The names of all unfinished files."""
         return partial_names(self.root)
 
-    def sweep_partials(self, prefix: str, *, idle: float = 0.0) -> list[str]:
-        """Remove unfinished files that nobody writes and whose names begin so; their names."""
-        return sweep_partials(self.root, prefix, idle=idle)
+    def sweep_partials(self, prefix: str, *, idle: float = 0.0, exact: bool = False) -> list[str]:
+        """Remove unfinished files that nobody writes and whose names begin so; their names.
+
+        `idle` spares those in which something was written in the last so many seconds; `exact`
+        means the one of that name alone.
+        """
+        return sweep_partials(self.root, prefix, idle=idle, exact=exact)
 
     def sweep_scratch(self, prefix: str, *, idle: float = 0.0) -> None:
         """Remove what dead workers left under scratch names that begin with `prefix`.

@@ -215,14 +215,11 @@ def partial(root: Path, name: str) -> Iterator[Partial]:
         chosen.close()
 
 
-def sweep_partials(root: Path, prefix: str, *, idle: float = 0.0) -> list[str]:
-    """Remove the unfinished files whose names begin so and that nobody writes; their names.
-
-    `idle` spares those in which something was written in the last so many seconds.
-    """
+def sweep_partials(root: Path, prefix: str, *, idle: float = 0.0, exact: bool = False) -> list[str]:
+    """See `LocalStorage.sweep_partials`."""
     swept = []
     newest = time.time() - idle
-    for home in sorted((root / PARTIALS).glob(f"{prefix}*")):
+    for home in sorted((root / PARTIALS).glob(prefix if exact else f"{prefix}*")):
         for slot in _slots(home):
             held = _try_hold(slot) if not idle or _written(slot) < newest else None
             if held is not None:
