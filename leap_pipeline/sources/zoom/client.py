@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from leap_pipeline.errors import TransientError
+from leap_pipeline.errors import DataError, TransientError
 from leap_pipeline.redaction import remember
 from leap_pipeline.sources.zoom.addresses import Who, Window, meeting_path
 from leap_pipeline.sources.zoom.answers import NO_SCOPE, Asked, code_of, refusal
@@ -94,9 +94,16 @@ class ZoomClient:
         if found is None:
             msg = f"Zoom's answer about the meeting {uuid:.60} cannot be read: try again later."
             raise TransientError(msg)
+        if found.uuid != uuid:
+            msg = f"Zoom was asked for the meeting {uuid:.60} and answered with {found.uuid:.60}."
+            raise DataError(msg)
         if found.download_access_token is not None:
             remember(found.download_access_token.get_secret_value())
         return found
+
+    def access_token(self) -> SecretStr:
+        """What opens a file where a meeting came without a token for its downloads."""
+        return self._tokens.get()
 
     def _pages(self, window: Window, who: Who) -> Iterator[ZoomMeeting]:
         asked = Asked(f"the recordings of {who.id:.60}", who.scope)

@@ -116,6 +116,16 @@ def test_details_for_a_download_come_with_a_token_that_is_hidden() -> None:
     assert token not in redact(f"it was {token} indeed")
 
 
+def test_another_meeting_than_was_asked_for_is_not_taken() -> None:
+    with pytest.raises(DataError, match="asked for the meeting u1== and answered with u2=="):
+        asking(httpx.Response(200, json=meeting("u2=="))).client.meeting("u1==")
+
+
+def test_an_answer_about_a_meeting_that_cannot_be_read() -> None:
+    with pytest.raises(TransientError, match="about the meeting u1== cannot be read"):
+        asking(httpx.Response(200, json={"topic": "no start"})).client.meeting("u1==")
+
+
 def test_a_token_that_has_ended_is_renewed_once() -> None:
     asked = asking(refused(401, 124, "Access token is expired."), page("a"))
     assert listed(asked) == ["a"]
