@@ -71,12 +71,21 @@ def instance_config(settings: Settings) -> dict[str, object]:
             "config": {
                 "max_concurrent_runs": settings.max_concurrent_runs,
                 "dequeue_interval_seconds": 1,
+                # A code server that starts again fails no run: its location waits for it.
+                "max_user_code_failure_retries": 1000,
+                "user_code_failure_retry_delay": 5,
             },
         },
         # A killed worker is noticed here; what becomes of its work is decided by `reconcile`.
-        "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
+        "run_monitoring": {
+            "enabled": True,
+            "poll_interval_seconds": 10,
+            "start_timeout_seconds": 120,
+            "cancel_timeout_seconds": 30,
+            "free_slots_after_run_end_seconds": 60,
+        },
         "run_retries": {"enabled": False},
-        "sensors": {"use_threads": True, "num_workers": 4, "num_submit_workers": 4},
+        "sensors": {"use_threads": True, "num_workers": 8, "num_submit_workers": 4},
         # Of a missed stretch the scheduler asks for the newest time; the claim counts the others.
         "schedules": {"use_threads": True, "num_workers": 4},
         "retention": {"sensor": {"purge_after_days": {"skipped": 1, "success": 7}}},

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from leap_pipeline.services.outcomes import Standing
+from leap_pipeline.orchestration.automation.asking import FIRING_TAG
+from leap_pipeline.services.outcomes import CLAIM_PATIENCE, Standing
 from leap_pipeline.services.reconcile import Asked, Ended
 from resources.leap import GENERATION_TAG, RECORDING_TAG, ROW_TAG
 
 QUEUED = dg.DagsterRunStatus.QUEUED
-BEGUN = (
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-)
 # A run that was made and not queued: its sensor's daemon died in between.
 MADE_PATIENCE = timedelta(minutes=2)
 REASON_LIMIT = 400
+
+logger = logging.getLogger(__name__)
 
 
 class DagsterRuns:
@@ -30,7 +29,7 @@ class DagsterRuns:
 
     def lost(self, asked: Sequence[Asked]) -> dict[int, Ended]:
         """The launches, by row, of which no run is under way; one look for all that are."""
-        under_way = {token_of(run) for run in self._under_way()}
+        under_way = self._under_way()
         found = {}
         for each in asked:
             if (each.run_id, each.generation) in under_way:
@@ -48,18 +47,25 @@ class DagsterRuns:
         return {run.run_id: self.ending(run) for run in over}
 
     def standing(self) -> list[Standing]:
-        """The runs of recordings that wait in Dagster's queue or go on."""
+        """The runs of recordings and of jobs that wait in Dagster's queue or go on."""
+        statuses = [QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
         found = []
-        for run in self._instance.get_runs(dg.RunsFilter(statuses=[QUEUED, *BEGUN])):
-            token = token_of(run)
-            if RECORDING_TAG in run.tags and not _cancelled(run):
-                found.append(Standing(run.run_id, token, begun=run.status is not QUEUED))
+        for record in self._instance.get_run_records(dg.RunsFilter(statuses=statuses)):
+            run, tags = record.dagster_run, record.dagster_run.tags
+            firing = int(tags[FIRING_TAG]) if FIRING_TAG in tags else None
+            if RECORDING_TAG in tags or firing is not None:
+                begun_at = None if run.status is QUEUED else _begun_at(record)
+                found.append(Standing(run.run_id, token_of(run), begun_at, firing))
         return found
 
     def end(self, dagster_run_ids: Sequence[str]) -> None:
         """Take runs out of the queue, and stop the workers of those that go on."""
         for run_id in dagster_run_ids:
-            self._instance.run_coordinator.cancel_run(run_id)
+            try:
+                self._instance.run_coordinator.cancel_run(run_id)
+            except dg.DagsterError as error:
+                # Its code server is gone with it: run monitoring ends what is being cancelled.
+                logger.warning("Run %s cannot be told to stop: %s", run_id, error)
 
     def why(self, run: dg.DagsterRun) -> str | None:
         """The first cause that Dagster knows of a run's failure, in one line."""
@@ -78,13 +84,21 @@ class DagsterRuns:
                 return _one_line(event.message)
         return None
 
-    def _under_way(self) -> Sequence[dg.DagsterRun]:
+    def _under_way(self) -> set[tuple[int, int] | None]:
+        """The tokens of runs that may yet claim their work."""
+        now = datetime.now(UTC)
         made = dg.RunsFilter(
-            statuses=[dg.DagsterRunStatus.NOT_STARTED],
-            created_after=datetime.now(UTC) - MADE_PATIENCE,
+            statuses=[dg.DagsterRunStatus.NOT_STARTED], created_after=now - MADE_PATIENCE
         )
-        standing = dg.RunsFilter(statuses=[QUEUED, *BEGUN])
-        return [*self._instance.get_runs(made), *self._instance.get_runs(standing)]
+        standing = dg.RunsFilter(statuses=[QUEUED, dg.DagsterRunStatus.STARTING])
+        started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+        fresh = [
+            record.dagster_run
+            for record in self._instance.get_run_records(started)
+            if _begun_at(record) > now - CLAIM_PATIENCE
+        ]
+        runs = [*self._instance.get_runs(made), *self._instance.get_runs(standing), *fresh]
+        return {token_of(run) for run in runs}
 
     def ending(self, run: dg.DagsterRun) -> Ended:
         """How a run ended."""
@@ -92,6 +106,12 @@ class DagsterRuns:
             return Ended(cancelled=True)
         failed = run.status is dg.DagsterRunStatus.FAILURE
         return Ended(reason=(self.why(run) or "Dagster gives no reason") if failed else None)
+
+
+def _begun_at(record: dg.RunRecord) -> datetime:
+    if record.start_time is None:
+        return record.create_timestamp
+    return datetime.fromtimestamp(record.start_time, UTC)
 
 
 def _cancelled(run: dg.DagsterRun) -> bool:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
-from leap_pipeline.domain.states import Phase, Platform
 from leap_pipeline.services import steering
 from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.liveness import WorkLock, firing_key
 from leap_pipeline.services.outcomes import Standing, run_ended, void_runs
 from leap_pipeline.services.reconcile import CANCELLED_THERE, Ended
 from leap_pipeline.services.work import Work
@@ -149,8 +147,8 @@ def test_a_launch_cancelled_in_dagsters_queue_is_cancelled(bench: Bench) -> None
     assert bench.run(recording).state == "cancelled"
 
 
-def standing(work: Work, *, begun: bool = True) -> Standing:
-    return Standing(work_run(work), (work.run_id, work.generation - 1), begun=begun)
+def standing(work: Work) -> Standing:
+    return Standing(work_run(work), (work.run_id, work.generation - 1), NOW)
 
 
 def test_the_run_of_cancelled_work_is_void_after_a_moment(bench: Bench) -> None:
@@ -161,7 +159,7 @@ def test_the_run_of_cancelled_work_is_void_after_a_moment(bench: Bench) -> None:
         steering.cancel(session, work.recording_id, actor=SYSTEM)
     assert void_runs(bench.database, [mine], now=datetime.now(UTC)) == []
     assert void_runs(bench.database, [mine], now=LATER) == [mine.dagster_run_id]
-    by_hand = Standing(mine.dagster_run_id, None, begun=True)
+    by_hand = Standing(mine.dagster_run_id, None, NOW)
     assert void_runs(bench.database, [by_hand], now=LATER) == [mine.dagster_run_id]
     work.close()
 
@@ -170,29 +168,37 @@ def test_a_launch_that_was_replaced_is_void_at_once(bench: Bench) -> None:
     recording = bench.recording()
     bench.request(recording)
     (launch,) = bench.reconcile(NOW).launches
-    queued = Standing("first", (launch.run_id, launch.generation), begun=False)
+    queued = Standing("first", (launch.run_id, launch.generation))
     assert void_runs(bench.database, [queued], now=NOW) == []
     bench.reconcile(LATER, lost=True)
     assert void_runs(bench.database, [queued], now=NOW) == ["first"]
 
 
 def test_runs_that_people_queued_themselves_are_left_alone(bench: Bench) -> None:
-    assert void_runs(bench.database, [Standing("theirs", None, begun=False)], now=NOW) == []
-    assert void_runs(bench.database, [Standing("gone", (10**9, 1), begun=True)], now=NOW) == [
-        "gone"
-    ]
+    assert void_runs(bench.database, [Standing("theirs")], now=LATER) == []
+    assert void_runs(bench.database, [Standing("gone", (10**9, 1))], now=NOW) == ["gone"]
 
 
-@pytest.mark.parametrize("target", [None, Platform.VK])
-def test_a_pause_in_the_middle_of_an_upload_is_no_business_of_the_other_phase(
-    bench: Bench, target: Platform | None
-) -> None:
-    recording = bench.recording()
-    phase = Phase.PUBLISH if target else Phase.PREPARE
-    work = bench.claim(recording, phase=phase, platform=target, dagster_run_id="mine")
-    other = Standing("other", None, begun=True)
-    assert void_runs(bench.database, [other, Standing("mine", None, begun=True)], now=LATER) == []
-    work.close()
+def test_a_run_that_never_comes_to_claim_its_work_is_dead(bench: Bench) -> None:
+    """Its worker died together with the code server that would have noticed."""
+    by_hand = Standing("theirs", None, NOW)
+    assert void_runs(bench.database, [by_hand], now=NOW + timedelta(seconds=90)) == []
+    assert void_runs(bench.database, [by_hand], now=LATER) == ["theirs"]
+    work = bench.claim(bench.recording(), dagster_run_id="theirs")
+    assert void_runs(bench.database, [by_hand], now=LATER) == []
+    die(work)
+    bench.reconcile(LATER)
+    assert void_runs(bench.database, [by_hand], now=LATER) == ["theirs"]
+
+
+def test_the_tick_of_a_job_is_dead_without_the_lock_of_its_firing(bench: Bench) -> None:
+    tick = Standing("tick", None, NOW, firing=7)
+    assert void_runs(bench.database, [tick], now=NOW) == []
+    assert void_runs(bench.database, [tick], now=LATER) == ["tick"]
+    lock = WorkLock(bench.database.lock_connection(), *firing_key(7))
+    assert lock.acquire(0)
+    assert void_runs(bench.database, [tick], now=LATER) == []
+    lock.release()
 
 
 def test_what_said_it_was_in_progress_without_a_run_is_put_back(bench: Bench) -> None:
