@@ -6,9 +6,12 @@ To write it anew: python -m tests.unit.test_asset_graph
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from leap_pipeline.orchestration.automation.definitions import definitions_of
+from leap_pipeline.orchestration.automation.rows import Loaded
 from leap_pipeline.orchestration.definitions import defs
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "asset_graph.json"
@@ -35,6 +38,7 @@ def described() -> dict[str, Any]:
         }
     repository = defs.get_repository_def()
     return {
+        "automation": described_automation(),
         "assets": assets,
         "jobs": {
             job.name: sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
@@ -57,6 +61,29 @@ def described() -> dict[str, Any]:
             }
             for schedule in repository.schedule_defs
         },
+    }
+
+
+def described_automation() -> dict[str, Any]:
+    """What the second location has when there are no jobs: the tick's ops, and the dispatcher."""
+    repository = definitions_of(
+        Loaded((), "fingerprint"), datetime(2026, 1, 1, tzinfo=UTC)
+    ).get_repository_def()
+    return {
+        "jobs": {
+            job.name: [node.name for node in job.graph.nodes_in_topological_order]
+            for job in repository.get_all_jobs()
+            if not job.name.startswith("__")
+        },
+        "sensors": {
+            sensor.name: {
+                "interval": sensor.minimum_interval_seconds,
+                "running": sensor.default_status.value == "RUNNING",
+                "job": sensor.job_name,
+            }
+            for sensor in repository.sensor_defs
+        },
+        "schedules": [schedule.name for schedule in repository.schedule_defs],
     }
 
 
