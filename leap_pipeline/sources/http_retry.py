@@ -36,10 +36,10 @@ def _after(text: str, now: datetime) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             found = read(text)
+            # A date without a zone is in UTC, as everything else that a server says of time.
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
         except (ValueError, OverflowError):
             continue
-        # A date without a zone is in UTC, as everything else that a server says of time.
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return None
 
 

@@ -127,7 +127,7 @@ def test_zoom_counts_by_its_own_clock() -> None:
     assert asked.clock.slept == [20]
 
 
-@pytest.mark.parametrize("said", ["", "soon", "-5", "9" * 30])
+@pytest.mark.parametrize("said", ["", "soon", "-5", "9" * 30, "0001-01-01T00:00:00+10:00"])
 def test_a_limit_that_says_nothing_sensible_is_tried_again_soon(said: str) -> None:
     asked = asking(limited(retry_after=said), page("a"))
     assert listed(asked) == ["a"]
