@@ -23,7 +23,7 @@ MOST_PARTITIONS = 500
 
 
 @lru_cache(maxsize=1)
-def _accounts(settings: Settings) -> tuple[Database, ZoomAccounts]:
+def opened(settings: Settings) -> tuple[Database, ZoomAccounts]:
     """Kept for the life of the code server: tokens and connections serve many ticks."""
     database = Database(resolve(settings), pooled=True)
     return database, ZoomAccounts(database, load_vault(settings), settings)
@@ -42,7 +42,7 @@ def _accounts(settings: Settings) -> tuple[Database, ZoomAccounts]:
 def zoom_poll_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     settings = load_settings()
     deadline = time.monotonic() + min(settings.poll_budget_seconds, LONGEST_SECONDS)
-    database, accounts = _accounts(settings)
+    database, accounts = opened(settings)
     report = poll_due(
         database, accounts, now=datetime.now(UTC), settings=settings, deadline=deadline
     )
