@@ -67,6 +67,11 @@ bench-scale: $(READY) ## Lists, searches and counts at 10,000, 100,000 and 1,000
 bench-matching: $(READY) ## Template matching against a plain loop of Python's re
 	@$(BIN)/python -m benchmarks.matching
 
+bench-clockwork: $(READY) ## Automations in a living leap up: phase over restarts, 1,000 and 10,000 jobs; takes an hour
+	@$(BIN)/python -m benchmarks.clockwork phase
+	@$(BIN)/python -m benchmarks.clockwork many
+	@$(BIN)/python -m benchmarks.clockwork dispatcher
+
 lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
@@ -74,4 +79,4 @@ lock: $(READY) ## Resolve the dependencies again into requirements.lock
 clean: ## Remove the environment and the caches, never the data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching lock clean
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-clockwork lock clean

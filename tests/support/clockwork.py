@@ -52,16 +52,17 @@ class Clockwork:
     process: subprocess.Popen[bytes] | None = None
 
     def up(self) -> None:
-        environment = {
+        environment: dict[str, object] = {
             "LEAP_HOME": self.settings.home,
             "LEAP_STORAGE_ROOT": self.settings.storage,
-            "LEAP_DATABASE_URL": self.settings.database_url or "",
             "LEAP_MIRRORED_JOBS": self.settings.mirrored_jobs,
             "LEAP_DAGSTER_PORT": self.settings.dagster_port,
             "LEAP_CODE_SERVER_PORT": self.settings.code_server_port,
             "LEAP_AUTOMATION_SERVER_PORT": self.settings.automation_server_port,
             "LEAP_CONSOLE_PORT": self.settings.console_port,
         }
+        if self.settings.database_url:
+            environment["LEAP_DATABASE_URL"] = self.settings.database_url
         self.settings.home.mkdir(parents=True, exist_ok=True)
         with (self.settings.home / "said.txt").open("ab") as said:
             self.process = subprocess.Popen(
