@@ -16,6 +16,7 @@ from leap_pipeline.commands import (
     db,
     deletion,
     jobs,
+    sources,
     speech,
     steer,
     system,
@@ -83,6 +84,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(db.app, name="db", help="The application's database.")
 app.add_typer(config.app, name="config", help="The configuration of recordings.")
+app.add_typer(sources.app, name="source", help="Where recordings come from.")
 app.add_typer(templates.app, name="templates", help="Templates, and the recordings that they take.")
 app.add_typer(users.app, name="user", help="User accounts.")
 app.add_typer(
