@@ -105,6 +105,8 @@ class FileServer(socketserver.ThreadingTCPServer):
         with self.guard:
             seed = self.seed * 1000 + len(self.versions)
             self.versions.append(content(len(self.body) if size is None else size, seed))
+            if self.modified is not None:
+                self.modified += 60
 
     def validators(self, body: bytes) -> dict[str, str]:
         found = {"Date": formatdate(usegmt=True)}
