@@ -289,14 +289,14 @@ def _show(found: Sequence[service.JobView]) -> None:
     table = Table("", "name", "owner", "schedule", "next", "last run", box=None)
     for each in found:
         due = f"{each.next[0]:%Y-%m-%d %H:%M:%S}" if each.next else "off"
-        ran = f"{each.last_run_at:%Y-%m-%d %H:%M} {each.last_run_status}"
+        ran = f"{each.last_run_at:%Y-%m-%d %H:%M}" if each.last_run_at else "never"
         table.add_row(
             str(each.id),
             each.name,
             each.user,
             each.schedule,
             each.problem or due,
-            ran if each.last_run_at else "never",
+            f"{ran} {each.last_run_status or ''}".strip(),
         )
     Console(markup=False).print(table)
 
