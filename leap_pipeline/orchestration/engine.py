@@ -42,6 +42,8 @@ class DagsterRuns:
 
     def ended(self, dagster_run_ids: Sequence[str]) -> dict[str, Ended]:
         """Those runs that have ended, or are being cancelled."""
+        if not dagster_run_ids:
+            return {}
         runs = self._instance.get_runs(dg.RunsFilter(run_ids=list(dagster_run_ids)))
         over = (run for run in runs if run.is_finished or _cancelled(run))
         return {run.run_id: self.ending(run) for run in over}

@@ -97,6 +97,7 @@ def test_the_cause_of_a_failure_is_the_steps_own(runs: Runs) -> None:
     run = runs.dagster.get_run_by_id(result.run_id)
     assert run is not None
     assert runs.engine.why(run) == "no disk is left"
+    assert runs.engine.ended([]) == {}
     assert runs.engine.ended([run.run_id]) == {run.run_id: Ended(reason="no disk is left")}
 
 

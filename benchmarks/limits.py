@@ -1,0 +1,99 @@
+"""The limits of users, held by the run queue: a drill with `leap up` and trivial media.
+
+    python -m benchmarks.limits [--queued 1000]
+
+A user who may run one recording at once runs one, one who may run five runs five; a raised limit
+is in force within seconds; one user's single recording begins while another has a thousand queued.
+Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from benchmarks.live import Home, machine, until
+from resources.leap import USER_TAG
+
+SLOTS = 6
+PATIENCE = 900.0
+BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def drain(home: Home, user_id: str, count: int) -> dict[str, float]:
+    """All of the user's recordings; the most that ran at once, and how long it took."""
+    before, begun, most = home.done(user_id), time.monotonic(), 0
+    home.request(home.ingest(user_id, count))
+    while home.done(user_id) < before + count:
+        most = max(most, home.running(user_id))
+        assert time.monotonic() - begun < PATIENCE, "the queue does not drain"
+        time.sleep(0.1)
+    return {"most_at_once": most, "seconds": round(time.monotonic() - begun, 1)}
+
+
+def raise_limit(home: Home, dagster: dg.DagsterInstance) -> float:
+    """Seconds from the change in the database to the second run that leaves the queue."""
+    user_id = home.user("raised@drill.example", "Free", at_once=1)
+    home.request(home.ingest(user_id, 20))
+
+    def begun(count: int) -> bool:
+        mine = dg.RunsFilter(statuses=BEGUN, tags={USER_TAG: user_id})
+        return dagster.get_runs_count(mine) >= count
+
+    def ahead() -> bool:
+        mine = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], tags={USER_TAG: user_id})
+        return begun(1) and dagster.get_runs_count(mine) >= 2
+
+    until(ahead, "a run and two behind it in the queue", PATIENCE)
+    home.limit(user_id, 3)
+    took = until(lambda: begun(2), "a second run at once", 60)
+    home.limit(user_id, 0)
+    until(lambda: home.running(user_id) == 0, "the user to pause", PATIENCE)
+    return took
+
+
+def single(home: Home, queued: int) -> dict[str, float]:
+    """One recording of a user, while another has so many queued and all slots."""
+    many = home.user("many@drill.example", "Enterprise")
+    one = home.user("single@drill.example", "Free")
+    home.request(home.ingest(many, queued))
+    until(lambda: home.running(many) >= SLOTS - 1, "the slots to be taken", PATIENCE)
+    (recording,) = home.ingest(one, 1)
+    home.request([recording])
+    took = until(lambda: home.state(recording) in ("running", "done"), "the single one", 300)
+    return {"queued": queued, "begun_after_seconds": took}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queued", type=int, default=1000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="leap-limits-") as name:
+        Path(name).chmod(0o755)
+        home = Home(Path(name), SLOTS)
+        with home.up(), home.dagster() as dagster:
+            free = home.user("free@drill.example", "Free")
+            pro = home.user("pro@drill.example", "Pro")
+            warm = drain(home, pro, 1)
+            result = {
+                "machine": machine(),
+                "slots": SLOTS,
+                "first_run": warm,
+                "free": drain(home, free, 20),
+                "pro": drain(home, pro, 20),
+                "raise_in_force_after_seconds": raise_limit(home, dagster),
+                "single": single(home, given.queued),
+            }
+    sys.stdout.write(json.dumps(result, indent=2) + "\n")
+    assert result["free"]["most_at_once"] == 1  # type: ignore[index]
+    assert result["pro"]["most_at_once"] == 5  # type: ignore[index]
+
+
+if __name__ == "__main__":
+    main()
