@@ -72,6 +72,15 @@ bench-clockwork: $(READY) ## Automations in a living leap up: phase over restart
 	@$(BIN)/python -m benchmarks.clockwork many
 	@$(BIN)/python -m benchmarks.clockwork dispatcher
 
+bench-ticks: $(READY) ## Ticks of the sensors at 1,000, 10,000 and 100,000 partitions
+	@$(BIN)/python -m benchmarks.ticks
+
+bench-limits: $(READY) ## Drill: users' limits and fair shares in a running queue
+	@$(BIN)/python -m benchmarks.limits
+
+bench-chaos: $(READY) ## Drill: kill -9 at random under load; MINUTES=30
+	@$(BIN)/python -m benchmarks.chaos --minutes $(or $(MINUTES),30)
+
 lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
