@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from leap_pipeline.domain.matcher import Candidate, in_order
-from leap_pipeline.domain.matching import EXCLUDING, TAKING, Kind, composed
+from leap_pipeline.domain.matching import EXCLUDING, TAKING, Kind, compared, composed
 from leap_pipeline.domain.stored_rules import StoredRules, read_rules
 
 
@@ -70,7 +70,7 @@ def explain(
     verdicts: list[Verdict] = []
     winner: Verdict | None = None
     for candidate in in_order(candidates):
-        verdict = _verdict(candidate, name, source_id)
+        verdict = _verdict(candidate, compared(name), source_id)
         if verdict.outcome is Outcome.WINS:
             if winner is None:
                 winner = verdict
@@ -85,13 +85,12 @@ def explain(
     return Explanation(name, source_id, tuple(verdicts))
 
 
-def _verdict(candidate: Candidate, name: str, source_id: int | None) -> Verdict:
-    """The verdict as if there were no older template."""
-    rules = read_rules(candidate.rules)
+def _verdict(candidate: Candidate, names: Sequence[str], source_id: int | None) -> Verdict:
+    """The verdict as if there were no older template; each name begins with the ones after it."""
+    name, rules = names[0], read_rules(candidate.rules)
+    spans = [(rule, next(filter(None, map(rule.search, names)), None)) for rule in rules.rules]
     hits = tuple(
-        Hit(rule.kind, rule.index, rule.text, *span)
-        for rule in rules.rules
-        if (span := rule.search(name)) is not None
+        Hit(rule.kind, rule.index, rule.text, *span) for rule, span in spans if span is not None
     )
     outcome, why = (
         _not_tried(candidate, rules)

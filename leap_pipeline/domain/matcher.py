@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from leap_pipeline.domain.matching import EXCLUDING, TAKING, composed
+from leap_pipeline.domain.matching import EXCLUDING, TAKING, compared
 from leap_pipeline.domain.patterns import Pattern, pattern_set
 from leap_pipeline.domain.stored_rules import StoredRules, read_rules
 
@@ -64,10 +64,11 @@ class Matcher:
 
     def first(self, display_name: str, source_id: int | None) -> Candidate | None:
         """The template that a recording of that name and source belongs to."""
-        name = composed(display_name)
-        marked = list(self._exact.get(name, ()))
-        for hit in self._patterns.hits(name):
-            marked += self._owners[hit]
+        marked: list[tuple[int, int]] = []
+        for name in compared(display_name):
+            marked += self._exact.get(name, ())
+            for hit in self._patterns.hits(name):
+                marked += self._owners[hit]
         if not marked:
             return None
         marks: dict[int, int] = {}

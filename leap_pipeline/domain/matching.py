@@ -8,6 +8,7 @@ A rule hits a recording's display name:
 - `exclude_keywords`, `exclude_patterns`: as before, and a hit keeps the recording out.
 
 Keywords and patterns do not regard case, unless `case_sensitive`. Both sides are composed (NFC).
+The name of a part of a meeting, “Algebra (part 2)”, is hit by what hits “Algebra” too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from leap_pipeline.domain.names import whole_name
 from leap_pipeline.domain.patterns import PROGRAM_LIMIT, compile_pattern
 from leap_pipeline.domain.shapes.base import Shape
 
@@ -43,6 +45,13 @@ EXCLUDING = (Kind.EXCLUDE_KEYWORDS, Kind.EXCLUDE_PATTERNS)
 def composed(text: str) -> str:
     """A text as it is compared: й is one character, however it was typed."""
     return unicodedata.normalize("NFC", text)
+
+
+def compared(display_name: str) -> tuple[str, ...]:
+    """The names that rules are tried on: a part of a meeting is taken as its meeting would be."""
+    name = composed(display_name)
+    whole = whole_name(name)
+    return (name,) if whole is None else (name, whole)
 
 
 def _text(text: str) -> str:

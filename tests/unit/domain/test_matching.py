@@ -286,3 +286,24 @@ def test_sets_are_kept_by_their_patterns_and_hold_no_templates() -> None:
     one, two = ([candidate(number, 0, {"keywords": ["kept"]})] for number in (1, 2))
     assert Matcher(one)._patterns is Matcher(two)._patterns
     assert (winner(one, "kept"), winner(two, "kept")) == (1, 2)
+
+
+def test_a_part_is_taken_as_its_meeting_would_be() -> None:
+    exact = Candidate(1, BORN, {"exact_matches": ["Algebra"]})
+    second = Candidate(2, BORN, {"patterns": [r"part 2\)$"], "exclude_patterns": ["^Physics$"]})
+    both = [exact, second]
+    wanted = {
+        "Algebra": 1,
+        "Algebra (part 2)": 1,
+        "Analysis (part 2)": 2,
+        "Analysis (part 3)": None,
+        "Physics (part 2)": None,
+        "Algebra (part 1)": None,
+    }
+    for name, number in wanted.items():
+        found = Matcher(both).first(name, None)
+        assert (found and found.id) == number
+        told = explain(both, name, None).winner
+        assert (told and told.template_id) == number
+    (hit,) = explain([exact], "Algebra (part 2)", None).verdicts[0].hits
+    assert (hit.start, hit.end) == (0, len("Algebra"))
