@@ -128,6 +128,9 @@ def _outcome_kept(context: dg.AssetExecutionContext, work: Work, asset: Asset) -
     kept = _Kept()
     try:
         yield kept
+    except dg.DagsterExecutionInterruptedError:
+        work.shut_down = not _is_cancelled(context)
+        raise
     except Superseded as gone:
         raise dg.Failure(description=str(gone), allow_retries=False) from gone
     except MustWaitError as wait:
@@ -146,6 +149,13 @@ def _outcome_kept(context: dg.AssetExecutionContext, work: Work, asset: Asset) -
         reason = redact(f"unexpected {type(error).__name__}: {error}")
         work.fail(asset, kept.begun, reason[:1000])
         raise
+
+
+def _is_cancelled(context: dg.AssetExecutionContext) -> bool:
+    """Whether a person cancelled the run in Dagster; otherwise its process is told to end."""
+    run = context.instance.get_run_by_id(context.run_id)
+    ending = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+    return run is not None and run.status in ending
 
 
 def _tell_why(context: dg.AssetExecutionContext, asset: Asset, reason: str) -> None:

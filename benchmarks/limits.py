@@ -1,6 +1,6 @@
 """The limits of users, held by the run queue: a drill with `leap up` and trivial media.
 
-    python -m benchmarks.limits [--queued 1000]
+    python -m benchmarks.limits [--queued 1000] [--recordings 20]
 
 A user who may run one recording at once runs one, one who may run five runs five; a raised limit
 is in force within seconds; one user's single recording begins while another has a thousand queued.
@@ -73,6 +73,7 @@ def single(home: Home, queued: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queued", type=int, default=1000)
+    parser.add_argument("--recordings", type=int, default=20)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="leap-limits-") as name:
         Path(name).chmod(0o755)
@@ -85,8 +86,8 @@ def main() -> None:
                 "machine": machine(),
                 "slots": SLOTS,
                 "first_run": warm,
-                "free": drain(home, free, 20),
-                "pro": drain(home, pro, 20),
+                "free": drain(home, free, given.recordings),
+                "pro": drain(home, pro, given.recordings),
                 "raise_in_force_after_seconds": raise_limit(home, dagster),
                 "single": single(home, given.queued),
             }

@@ -74,6 +74,8 @@ class Work:
     lock: WorkLock
     adopted: bool = False
     """Taken from the queue by a run of somebody's own, which need not do all that was asked."""
+    shut_down: bool = False
+    """Its process was told to end and nobody cancelled the work: it goes on at the next start."""
     _failed: str | None = None
     _due: tuple[datetime, str] | None = None
     _told: float = 0.0
@@ -284,6 +286,8 @@ class Work:
             # It did not die, however often it has to wait.
             values = {"due_at": due_at, "reason": reason, "dagster_run_id": None, "attempts": 0}
             move_run(session, self.run_id, RunState.WAITING, values)
+        elif self._busy and self.shut_down:
+            requeue(session, row, {"attempts": 0})
         elif self._busy:
             end_run(session, row, RunState.CANCELLED, STOPPED)
         else:

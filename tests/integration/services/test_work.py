@@ -280,6 +280,20 @@ def test_a_waiting_row_can_be_asked_for_before_it_is_due(bench: Bench, nothing_l
         assert (run.due_at, run.requested_at) == (None, None)
 
 
+def test_a_step_whose_process_is_told_to_end_goes_on_at_the_next_start(bench: Bench) -> None:
+    recording = bench.recording()
+    work = bench.start(recording)
+    do(work, Asset.RAW_VIDEO)
+    work.begin(Asset.TRIMMED_VIDEO)
+    work.shut_down = True
+    work.close()
+    run = bench.run(recording)
+    assert (run.state, run.generation, run.attempts) == ("queued", work.generation + 1, 0)
+    assert bench.picture(recording).stages["TRIM"] == "PENDING"
+    (launch,) = bench.reconcile().launches
+    assert launch.selection == PREPARE_ASSETS[1:]
+
+
 def test_an_interrupted_step_goes_back_and_the_run_is_cancelled(bench: Bench) -> None:
     recording = bench.recording()
     work = bench.start(recording)
