@@ -29,6 +29,7 @@ from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.services import webhooks
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.credentials import Credentials, Editor
+from leap_pipeline.services.key_rotation import retire, rotate
 from leap_pipeline.services.webhooks import ZoomWebhooks
 from leap_pipeline.settings import Settings
 from tests.support import postgres
@@ -271,6 +272,14 @@ def test_a_secret_that_was_just_entered_or_changed_is_soon_known(site: Site) -> 
         Credentials(session, user, hooks.vault).delete(number, EDITOR)
     site.clocks.later(6)
     assert site.post(path, USERS_SECRET, body).status_code == 401
+
+
+def test_a_secret_survives_a_change_of_keys(site: Site) -> None:
+    address, body = users_address(site.hooks), raw(completed())
+    for change in (rotate, retire):
+        change(site.hooks.database, site.hooks.settings)
+        site.clocks.later(6)
+        assert site.post(address, USERS_SECRET, body).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
