@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, select, update
@@ -17,6 +18,18 @@ from leap_pipeline.domain.identity import job_name
 from leap_pipeline.domain.shapes.accounts import FiringCounts
 from leap_pipeline.services.quotas import entitlement
 
+_SCHEDULE_COLUMNS = (
+    "schedule_type",
+    "crontab_minute",
+    "crontab_hour",
+    "crontab_day_of_month",
+    "crontab_month_of_year",
+    "crontab_day_of_week",
+    "interval_every",
+    "interval_period",
+    "anchored_at",
+    "timezone",
+)
 DONE, FAILED, REFUSED = "done", "failed", "refused"  # `automation_jobs.last_run_status`
 
 
@@ -39,9 +52,15 @@ class FiredBy(StrEnum):
 
 def schedule_of(job: AutomationJob | Row[Any], owner_timezone: str | None) -> Schedule:
     """A job's schedule in its own zone or else its owner's; raises `InputError`."""
-    columns = AutomationJob.__table__.columns.keys()
-    values = {name: getattr(job, name, None) for name in columns}
-    return parse({**values, "timezone": values["timezone"] or owner_timezone})
+    values = tuple(getattr(job, name, None) for name in _SCHEDULE_COLUMNS)
+    return _parsed(values, owner_timezone)
+
+
+@lru_cache(16_384)
+def _parsed(values: tuple[Any, ...], owner_timezone: str | None) -> Schedule:
+    """The dispatcher asks for thousands again and again."""
+    columns = dict(zip(_SCHEDULE_COLUMNS, values, strict=True))
+    return parse({**columns, "timezone": columns["timezone"] or owner_timezone})
 
 
 def jobs_with_owner(job_id: int | None = None) -> Select[Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, Select, exists, func, select, true, update
@@ -22,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.automation import AutomationFiring, AutomationJob
 from leap_pipeline.db.models.users import User
-from leap_pipeline.domain.due_times import count_due, is_due, latest_due, next_due
+from leap_pipeline.domain.due_times import Schedule, count_due, is_due, latest_due, next_due
 from leap_pipeline.domain.shapes.accounts import FiringCounts
 from leap_pipeline.errors import AlreadyRunning, InputError, NotFound, QuotaExceeded
 from leap_pipeline.redaction import redact
@@ -147,13 +148,19 @@ def due_jobs(
         after = max(job.last_due or job.armed_at, job.armed_at)
         try:
             schedule = schedule_of(job, job.owner_timezone)
-            due = latest_due(schedule, now, after)
-            first = next_due(schedule, after) if due is not None else None
+            first = _first_due(schedule, after)
+            due = latest_due(schedule, now, after) if first <= now - grace else None
         except InputError:
             continue
-        if due is not None and first is not None and first <= now - grace:
+        if due is not None:
             found.append((first, job.id, due))
     return [(job_id, due) for _, job_id, due in sorted(found)[:limit]]
+
+
+@lru_cache(32_768)
+def _first_due(schedule: Schedule, after: datetime) -> datetime:
+    """The same on every turn until the job fires or changes."""
+    return next_due(schedule, after)
 
 
 def run_now(
