@@ -81,6 +81,12 @@ bench-limits: $(READY) ## Drill: users' limits and fair shares in a running queu
 bench-chaos: $(READY) ## Drill: kill -9 at random under load; MINUTES=30
 	@$(BIN)/python -m benchmarks.chaos --minutes $(or $(MINUTES),30)
 
+bench-download: $(READY) ## Downloads from nginx: memory, speed beside curl, connections, kills
+	@$(BIN)/python -m benchmarks.download
+
+bench-poll: $(READY) ## A thousand sources in one tick; 100,000 known recordings read again
+	@$(BIN)/python -m benchmarks.poll
+
 lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
@@ -88,4 +94,4 @@ lock: $(READY) ## Resolve the dependencies again into requirements.lock
 clean: ## Remove the environment and the caches, never the data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-clockwork lock clean
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-poll bench-clockwork bench-download lock clean
