@@ -19,7 +19,8 @@ from leap_pipeline.errors import InputError
 
 VALIDATION = "endpoint.url_validation"
 # What makes a recording appear or change; all else is answered politely and forgotten.
-HEARD = frozenset({"recording.completed", "recording.renamed"})
+COMPLETED, RENAMED = "recording.completed", "recording.renamed"
+HEARD = frozenset({COMPLETED, RENAMED})
 OLDEST = timedelta(minutes=5)
 LONGEST = 255
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)

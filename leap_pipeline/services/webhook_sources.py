@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, exists, or_, select
 
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.recordings import SourceMetadata
 from leap_pipeline.db.models.templates import InputSource
 from leap_pipeline.db.models.users import User, UserCredential
 from leap_pipeline.domain.credentials import CredentialPlatform, ZoomServerToServer, ZoomUser
-from leap_pipeline.domain.zoom_events import Concern, concern_of
+from leap_pipeline.domain.zoom_events import RENAMED, Concern, concern_of
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.webhooks import zoom_credential
 from leap_pipeline.services.zoom_sources import ZOOM
@@ -48,6 +50,9 @@ class ConcernedSources:
             )
             .order_by(InputSource.id)
         )
+        if event.event == RENAMED:
+            # Of what was never taken, such as what is older than the source goes, nothing is.
+            query = query.where(_is_known(event.subject))
         if event.credential_id is not None:
             query = query.where(UserCredential.id == event.credential_id)
         with self._database.system() as session:
@@ -93,11 +98,31 @@ class _Accounts:
         return account
 
 
+def _is_known(meeting: str) -> ColumnElement[bool]:
+    """The source's owner has a recording of the meeting."""
+    key = SourceMetadata.source_key
+    return exists().where(
+        SourceMetadata.user_id == InputSource.user_id,
+        SourceMetadata.source_type == ZOOM,
+        or_(key == meeting, key.startswith(f"{meeting}@", autoescape=True)),
+    )
+
+
+def _is_before(at: datetime | None, first: str | None) -> bool:
+    """Was it before the day from which a source is read?"""
+    try:
+        return at is not None and first is not None and at < datetime.fromisoformat(first)
+    except (TypeError, ValueError):
+        return False
+
+
 def _concern(event: Row[Any], account: _Account, config: dict[str, Any]) -> Concern:
     """By the address at which the event arrived, then by whose recordings the source reads."""
     own_app = event.credential_id is None
     told = own_app or event.account is not None
     if told and account.kind is ZoomServerToServer and account.account_id != event.account:
+        return Concern.NO
+    if _is_before(event.event_at, config.get("sync_from_date")):
         return Concern.NO
     reads = config.get("user_id", "me")
     reads = account.host if reads == "me" else reads

@@ -181,12 +181,27 @@ def test_who_cannot_be_told_from_the_event_is_polled_soon(
     nameless = hooks.credential(user, {**GRANT, "webhook_secret": USERS_SECRET})
     theirs = hooks.source(user, nameless)
     assert not hooks.is_due_for_polling(source, clock.now)
-    deliver(hooks, about(host_email=None) | {"event": "recording.renamed"}, number)
+    deliver(hooks, about(host_email=None), number)
     deliver(hooks, completed(), nameless)
     drain(inbox)
     assert reader.read == []
     assert hooks.is_due_for_polling(source, clock.now)
     assert hooks.is_due_for_polling(theirs, clock.now)
+
+
+def test_before_the_day_from_which_a_source_is_read_nothing_concerns_it(
+    hooks: Hooks, inbox: Inbox, reader: Reader
+) -> None:
+    user = hooks.user()
+    number = hooks.credential(user)
+    later, sooner, odd = (
+        hooks.source(user, number, config={"sync_from_date": day})
+        for day in ("2025-01-01T00:00:01Z", "2025-01-01T00:00:00+00:00", "soon")
+    )
+    deliver(hooks, completed())
+    drain(inbox)
+    assert [source for source, _ in reader.read] == [sooner, odd]
+    assert later
 
 
 def test_an_account_that_nobody_reads_is_said_and_done(hooks: Hooks, inbox: Inbox) -> None:

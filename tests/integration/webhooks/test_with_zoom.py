@@ -101,6 +101,18 @@ def test_an_event_becomes_a_recording_and_a_rename_its_new_name(watched: Watched
     assert all(event.finished_at and event.error is None for event in watched.hooks.events())
 
 
+def test_a_new_name_makes_no_recording_of_what_was_never_taken(watched: Watched) -> None:
+    """Else the names that a user tidies up in last year's recordings would publish them."""
+    start = datetime.now(UTC) - timedelta(days=300)
+    meeting = watched.zoom.add_recording(watched.host, topic="Old", start=start)
+    watched.zoom.rename(meeting, "Tidied")
+    watched.tell(sender.renamed(watched.zoom, meeting, "Old"))
+    watched.tick()
+    assert watched.recordings() == []
+    (event,) = watched.hooks.events()
+    assert event.finished_at is not None
+
+
 def test_zoom_may_tell_of_a_recording_before_it_shows_it(watched: Watched) -> None:
     now = datetime.now(UTC)
     meeting = watched.zoom.add_recording(
