@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from leap_pipeline.adoption.naming import Names
 from leap_pipeline.adoption.outcome import Leave, Notes, Row
 from leap_pipeline.adoption.references import References
+from leap_pipeline.domain.due_times import parse
+from leap_pipeline.errors import InputError
 
 FIELDS = (
     "crontab_minute",
@@ -17,7 +20,7 @@ FIELDS = (
     "crontab_month_of_year",
     "crontab_day_of_week",
 )
-NAME_LIMIT = 255
+NAME_LIMIT, ZONE_LIMIT = 255, 50
 PROCESS, SYNC_AND_PROCESS = "process_recordings", "sync_and_process"
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::\d\d)?")
 Values = dict[str, Any]
@@ -35,9 +38,8 @@ def jobs(
 
     Raises Leave where its templates are all gone, for a job without one takes every recording.
     """
-    when = schedule(row["schedule"], notes)
+    when = schedule(row["schedule"])
     enabled = _enabled(row, when, zone, notes)
-    description = "; ".join(each for each in (row["description"], _zone_note(when, zone)) if each)
     chosen = references.find_all("recording_templates", row["template_ids"] or [], notes)
     if row["template_ids"] and not chosen:
         msg = "its templates are not here"
@@ -55,11 +57,13 @@ def jobs(
                 "user_id": row["user_id"],
                 "template_id": template,
                 "name": names.free(name, notes, limit=NAME_LIMIT),
-                "description": description or None,
+                "description": row["description"] or None,
                 "job_type": "process_recordings"
                 if row["sync_config"] is None
                 else "sync_and_process",
                 **when.columns,
+                "timezone": when.zone if when.zone != zone else None,
+                "anchored_at": _anchor(row),
                 "source_ids": [],
                 "enabled": enabled,
                 "last_run_at": row["last_run_at"],
@@ -73,20 +77,19 @@ def jobs(
 class Schedule:
     """The columns of a schedule; `zone` is that of its clock times, None where it has none."""
 
-    def __init__(self, columns: Values, zone: str | None, *, runnable: bool = True) -> None:
+    def __init__(self, columns: Values, zone: str | None) -> None:
         empty = dict.fromkeys((*FIELDS, "interval_every", "interval_period"))
         self.columns = {**empty, **columns}
         self.zone = zone
-        self.runnable = runnable
 
 
-def schedule(document: Any, notes: Notes) -> Schedule:
+def schedule(document: Any) -> Schedule:
     """Raises Leave for a schedule that cannot be read."""
     if not isinstance(document, Mapping):
         msg = "its schedule is no object"
         raise Leave(msg)
     kind = document.get("type")
-    zone = document.get("timezone") or "UTC"
+    zone = str(document.get("timezone") or "UTC")[:ZONE_LIMIT]
     if kind == "hours":
         return Schedule(_interval(document.get("hours")), None)
     if kind == "time_of_day":
@@ -95,7 +98,7 @@ def schedule(document: Any, notes: Notes) -> Schedule:
         days = _weekdays(document.get("days"))
         return Schedule(_crontab(*_clock(document.get("time")), "*", "*", days), zone)
     if kind == "cron":
-        return _expression(document.get("expression"), zone, notes)
+        return _expression(document.get("expression"), zone)
     msg = f"LEAP knows no schedule of type “{kind}”"
     raise Leave(msg)
 
@@ -129,22 +132,21 @@ def _weekdays(days: object) -> str:
     return ",".join(str(day) for day in sorted({(day + 1) % 7 for day in listed}))
 
 
-def _expression(text: object, zone: str, notes: Notes) -> Schedule:
+def _expression(text: object, zone: str) -> Schedule:
     fields = text.split() if isinstance(text, str) else []
     if len(fields) != len(FIELDS) or any(len(each) > 100 for each in fields):
         msg = "its crontab has not five fields"
         raise Leave(msg)
-    both = fields[2] != "*" and fields[4] != "*"
-    if both:
-        notes.say("switched off", "a day of the month together with a day of the week")
-    return Schedule(_crontab(*fields), zone, runnable=not both)
+    return Schedule(_crontab(*fields), zone)
 
 
 def _enabled(row: Row, when: Schedule, zone: str, notes: Notes) -> bool:
     """Whether it may run as it stands; what it cannot do here any more is said."""
-    enabled = row["is_active"] and when.runnable
-    if when.zone is not None and when.zone != zone:
-        notes.say("switched off", f"its times are of {when.zone}, and its owner's of {zone}")
+    enabled = bool(row["is_active"])
+    try:
+        parse({**when.columns, "timezone": when.zone or zone, "anchored_at": _anchor(row)})
+    except InputError as error:
+        notes.say("switched off", error)
         enabled = False
     if row["processing_config"]:
         notes.say("switched off", "`processing_config`: put it into the template")
@@ -155,9 +157,7 @@ def _enabled(row: Row, when: Schedule, zone: str, notes: Notes) -> bool:
     return enabled
 
 
-def _zone_note(when: Schedule, zone: str) -> str | None:
-    if when.zone is None or when.zone == zone:
-        return None
-    return (
-        f"Its times are meant in {when.zone}, and run in {zone}: set them right, then switch it on."
-    )
+def _anchor(row: Row) -> datetime:
+    """An interval goes on in the phase of its last run."""
+    at: datetime | None = row["last_run_at"] or row["created_at"]
+    return at if at is not None and at.tzinfo is not None else datetime.now(UTC)

@@ -79,18 +79,14 @@ def lost(
 def forget_old(session: Session, before: datetime) -> int:
     """Delete ended firings from before an instant; the newest of each job stays."""
     newer = aliased(AutomationFiring)
-    old = (
-        select(AutomationFiring.id)
-        .where(
-            AutomationFiring.due_at < before,
-            ~is_live(),
-            exists().where(
-                newer.job_id == AutomationFiring.job_id,
-                newer.due_at > AutomationFiring.due_at,
-                newer.fired_by != FiredBy.PERSON,
-            ),
-        )
-        .limit(10_000)
+    old = select(AutomationFiring.id).where(
+        AutomationFiring.due_at < before,
+        ~is_live(),
+        exists().where(
+            newer.job_id == AutomationFiring.job_id,
+            newer.due_at > AutomationFiring.due_at,
+            newer.fired_by != FiredBy.PERSON,
+        ),
     )
     gone = session.execute(
         delete(AutomationFiring).where(AutomationFiring.id.in_(old)).returning(AutomationFiring.id)

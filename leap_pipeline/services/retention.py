@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ from leap_pipeline.domain.states import DownloadStatus
 from leap_pipeline.errors import LeapError
 from leap_pipeline.services.counts import compact_counts
 from leap_pipeline.services.deletion import expire, hard_delete
+from leap_pipeline.services.firing_care import forget_old
 from leap_pipeline.services.quotas import refresh_storage
 from leap_pipeline.services.rate_limits import sweep_buckets
 from leap_pipeline.services.sessions import sweep
@@ -32,6 +33,7 @@ from leap_pipeline.services.webhook_inbox import sweep_inbox
 from leap_pipeline.storage.local import LocalStorage
 
 UNFINISHED_SECONDS = 7 * 24 * 3600.0
+FIRINGS_KEPT = timedelta(days=90)
 _STATE = func.coalesce(Recording.delete_state, DeleteState.ACTIVE)
 
 
@@ -97,12 +99,13 @@ def recount_storage(database: Database, at: datetime, *, dry_run: bool = False) 
 
 
 def tidy(database: Database) -> dict[str, int]:
-    """Remove ended sessions, links, old login attempts, finished webhooks and rate buckets that
-    nobody uses, and sum up counts; how many rows.
+    """Remove ended sessions, links, old login attempts, finished webhooks, rate buckets that nobody
+    uses and firings of long ago, and sum up counts; how many rows.
     """
     with database.system() as session:
         swept = sweep(session)
         swept |= {"webhooks": sweep_inbox(session), "rate_buckets": sweep_buckets(session)}
+        swept |= {"firings": forget_old(session, datetime.now(UTC) - FIRINGS_KEPT)}
     return {**swept, "counts": compact_counts(database)}
 
 

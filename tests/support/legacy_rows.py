@@ -219,6 +219,7 @@ def _jobs(legacy: Legacy) -> None:
         ("own", [1], {"type": "hours", "hours": 1}, {"processing_config": {"video": {}}}),
         ("strange", [1], {"type": "sunrise"}, {}),
         ("foreign", [9], {"type": "hours", "hours": 1}, {}),
+        ("elsewhere", [1], {"type": "time_of_day", "time": "6:30", "timezone": "Mars/Olympus"}, {}),
     ):
         legacy.add(
             "automation_jobs",

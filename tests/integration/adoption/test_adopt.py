@@ -283,15 +283,21 @@ def test_templates(adopted: tuple[Adoption, Report], report: Report) -> None:
 def test_jobs(adopted: tuple[Adoption, Report], report: Report) -> None:
     jobs = {row.name: row for row in rows(adopted, AutomationJob)}
     templates = {row.name: row.id for row in rows(adopted, RecordingTemplate)}
-    assert set(jobs) == {"daily", "daily (2)", "week: exact", "week: redos", "cron", "both", "own"}
+    names = {"daily", "daily (2)", "week: exact", "week: redos", "cron", "both", "own"}
+    assert set(jobs) == names | {"elsewhere"}
     assert crontab(jobs["daily"]) == ("30", "6", "*", "*", "*")
     assert crontab(jobs["week: redos"]) == ("5", "21", "*", "*", "0,1")
     assert jobs["week: redos"].template_id == templates["redos"]
     assert crontab(jobs["cron"]) == ("15", "*/4", "*", "*", "1-5")
     assert (jobs["daily (2)"].interval_every, jobs["daily (2)"].interval_period) == (6, "hours")
     off = {name for name, row in jobs.items() if not row.enabled}
-    assert off == {"cron", "both", "own"}
-    assert "times are meant in UTC, and run in Europe/Moscow" in jobs["cron"].description
+    assert off == {"both", "own", "elsewhere"}
+    zones = {name: row.timezone for name, row in jobs.items() if row.timezone is not None}
+    assert zones == {"cron": "UTC", "elsewhere": "Mars/Olympus"}
+    assert jobs["daily (2)"].anchored_at == jobs["daily (2)"].created_at
+    assert jobs["daily (2)"].armed_at > jobs["daily (2)"].created_at
+    assert "both restricted" in notes_of(report, "automation_jobs", 5)
+    assert "is not known here" in notes_of(report, "automation_jobs", 9)
     assert "no schedule of type “sunrise”" in notes_of(report, "automation_jobs", 7)
     assert "its templates are not here" in notes_of(report, "automation_jobs", 8)
 
