@@ -7,14 +7,19 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import delete, update
 
+from assets.video import raw_video
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.subscriptions import SubscriptionPlan
 from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.identity import partition_key
 from leap_pipeline.domain.planner import Asset
+from leap_pipeline.domain.shapes.sources import ZoomMeta
 from leap_pipeline.errors import (
     InputError,
     MustWaitError,
@@ -23,6 +28,9 @@ from leap_pipeline.errors import (
     UserActionError,
 )
 from leap_pipeline.services.retention import sweep_unfinished
+from leap_pipeline.services.zoom_download import Wanted, part_of
+from leap_pipeline.sources.zoom.models import ZoomFile, ZoomMeeting
+from resources.leap import LeapResource
 from tests.support import postgres
 from tests.support.bench import make_bench
 from tests.support.clips import make_clip
@@ -246,6 +254,41 @@ def test_a_size_that_zoom_tells_wrong_is_a_check_and_no_failure(zoom: Download, 
     assert (raw.info.size, raw.expected) == (SIZE + 1, SIZE)
 
 
+def test_the_asset_brings_it_in_a_run_of_dagster(
+    zoom: Download, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = zoom.synced
+    urls = synced.database.urls
+    environment = {
+        "HOME": synced.settings.home,
+        "STORAGE_ROOT": synced.bench.storage.root,
+        "DATABASE_URL": urls.application.render_as_string(hide_password=False),
+        "MIGRATION_URL": urls.migration.render_as_string(hide_password=False),
+        "ENCRYPTION_KEYS": (synced.settings.encryption_keys or SecretStr("")).get_secret_value(),
+        "ZOOM_API_URL": f"{synced.fake.files_url}/v2",
+        "ZOOM_OAUTH_URL": f"{synced.fake.files_url}/oauth",
+        "DOWNLOAD_PRIVATE_ADDRESSES": "true",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(f"LEAP_{name}", str(value))
+    key = partition_key(synced.bench.slug, zoom.recording_id)
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("recordings", [key])
+        done = dg.materialize(
+            [raw_video],
+            instance=instance,
+            partition_key=key,
+            resources={"leap": LeapResource()},
+        )
+    assert done.success
+    (made,) = done.asset_materializations_for_node("raw_video")
+    assert made.metadata["fetched bytes"].value == SIZE
+    checks = {each.check_name: each.passed for each in done.get_asset_check_evaluations()}
+    assert checks == {"opens": True, "size_as_listed": True}
+    assert zoom.stored() == padded(clip, SIZE)
+    assert zoom.partials == []
+
+
 def test_a_worker_that_lost_its_hold_stops_and_writes_nothing(zoom: Download) -> None:
     zoom.synced.fake.faults.add(faults.slow(rate=200_000))
     with zoom.work() as work:
@@ -274,3 +317,23 @@ def _age(database: Database, run_id: int, hours: float) -> None:
             .where(RecordingRun.id == run_id)
             .values(created_at=datetime.now(UTC) - timedelta(hours=hours))
         )
+
+
+def test_a_placeholder_knows_its_part() -> None:
+    """Rows from the original platform have the meeting's bare UUID, and facts of one file."""
+    starts = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in (9, 10, 11)]
+    files = tuple(
+        ZoomFile(recording_start=f"{start:%FT%TZ}", file_type="MP4", file_size=number)
+        for number, start in enumerate(starts, start=100)
+    )
+    meeting = ZoomMeeting(uuid="ab==", start_time=f"{starts[0]:%FT%TZ}", files=files)
+
+    def found(key: str, **meta: object) -> int | None:
+        part = part_of(meeting, Wanted(key, ZoomMeta.model_validate(meta), 1))
+        return None if part is None or part.best is None else part.best.file_size
+
+    assert found("ab==@2026-03-02T10:00:00Z") == 101
+    assert found("ab==@2026-03-02T12:00:00Z") is None
+    assert found("ab==") == 100
+    assert found("ab==", recording_start=starts[2].isoformat()) == 102
+    assert found("ab==", view={"file_size": 101}) == 101
