@@ -1,6 +1,6 @@
 """`kill -9` at random under load; at the end everything is finished, once, and nothing is stuck.
 
-    python -m benchmarks.chaos [--minutes 30] [--seed N]
+    python -m benchmarks.chaos [--minutes 30] [--pause 5 20] [--seed N]
 
 `leap up` in a home of its own, three users whose trivial recordings come in all the time. Every few
 seconds one of Dagster's daemon, the code servers, a run worker or PostgreSQL is killed. Then it
@@ -34,7 +34,6 @@ from leap_pipeline.errors import LeapError
 from leap_pipeline.services.health import look
 from leap_pipeline.supervisor.status import read_status
 
-PAUSE = (4.0, 15.0)
 BACKLOG = 12
 QUIET_SECONDS = 900.0
 FRESH_SECONDS = 30.0
@@ -59,8 +58,8 @@ OBJECTS = "SELECT path, bytes FROM stored_objects"
 class Chaos:
     """The load, the kills, and what was done."""
 
-    def __init__(self, home: Home, seed: int) -> None:
-        self.home = home
+    def __init__(self, home: Home, seed: int, pause: tuple[float, float]) -> None:
+        self.home, self.pause = home, pause
         self.dice = random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.users = [
@@ -70,12 +69,12 @@ class Chaos:
 
     def storm(self, minutes: float) -> None:
         ends = time.monotonic() + minutes * 60
-        strike = time.monotonic() + PAUSE[1]
+        strike = time.monotonic() + self.pause[1]
         while time.monotonic() < ends:
             self._load()
             if time.monotonic() >= strike:
                 self._strike()
-                strike = time.monotonic() + self.dice.uniform(*PAUSE)
+                strike = time.monotonic() + self.dice.uniform(*self.pause)
             time.sleep(0.5)
 
     def _load(self) -> None:
@@ -175,10 +174,10 @@ def failures(home: Home) -> dict[str, int]:
     return dict(Counter(f"{row[2]}: {row[3]}" for row in rows if row[1] == "FAILED"))
 
 
-def drill(home: Home, minutes: float, seed: int) -> dict[str, Any]:
-    chaos = Chaos(home, seed)
+def drill(home: Home, minutes: float, seed: int, pause: tuple[float, float]) -> dict[str, Any]:
+    chaos = Chaos(home, seed, pause)
     with home.up():
-        until(lambda: len(read_status(home.settings).parts) > 0, "LEAP to be up", 120)
+        until(lambda: _all_well(home), "LEAP to be up", 300)
         chaos.storm(minutes)
         until(lambda: _calm(home), "the database to be back", 120)
         home.request(unrequested(home))
@@ -207,6 +206,11 @@ def drill(home: Home, minutes: float, seed: int) -> dict[str, Any]:
     }
 
 
+def _all_well(home: Home) -> bool:
+    parts = read_status(home.settings).parts
+    return bool(parts) and all(part.healthy for part in parts)
+
+
 def _calm(home: Home) -> bool:
     home.reconnect()
     return home.live() >= 0
@@ -216,11 +220,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--pause", type=float, nargs=2, default=(5.0, 20.0), help="seconds")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="leap-chaos-"))
     folder.chmod(0o755)
     sys.stderr.write(f"seed {given.seed}, home {folder}\n")
-    found = drill(Home(folder, 3), given.minutes, given.seed)
+    found = drill(Home(folder, 3), given.minutes, given.seed, tuple(given.pause))
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
     sound = not found["wrong"] and found["fresh_one_begins_after_seconds"] <= FRESH_SECONDS
     if sound:  # else its logs and database are kept to be looked at

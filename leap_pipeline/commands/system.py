@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from leap_pipeline.commands.context import Platform, open_platform, print_json, say
 from leap_pipeline.commands.dagster_home import (
+    AUTOMATION_LOCATION,
     LOOPBACK,
     CodeServer,
     code_servers,
@@ -63,8 +64,12 @@ def parts(settings: Settings) -> list[Part]:
 
 
 def _code_server(server: CodeServer, env: Mapping[str, str]) -> Part:
-    """A proxy that keeps its port while the code behind it is loaded anew."""
-    argv = ["dagster", "code-server", "start", "-h", LOOPBACK, "-p", str(server.port)]
+    """The server of a location; where schedules change, a proxy that loads its code anew.
+
+    A proxy does not notice when the process behind it dies, so there is none where none is needed.
+    """
+    kind = ("code-server", "start") if server.location == AUTOMATION_LOCATION else ("api", "grpc")
+    argv = ["dagster", *kind, "-h", LOOPBACK, "-p", str(server.port)]
     argv += ["-m", server.module, "--location-name", server.location]
     address = f"tcp://{LOOPBACK}:{server.port}"
     return Part(f"code-{server.location}", _module(*argv), env, health=address)
