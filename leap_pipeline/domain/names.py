@@ -15,13 +15,17 @@ def clean_name(name: str) -> str:
 
     It is composed (NFC), as people type keywords: some file systems hand out decomposed names.
     """
-    kept = "".join(
+    kept = name if name.isprintable() else _kept(name)
+    composed = unicodedata.normalize("NFC", " ".join(kept.split()))
+    return composed[:NAME_LIMIT].rstrip() or "Untitled"
+
+
+def _kept(name: str) -> str:
+    return "".join(
         " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
         for character in name
         if unicodedata.category(character) not in ("Cf", "Cs")
     )
-    composed = unicodedata.normalize("NFC", " ".join(kept.split()))
-    return composed[:NAME_LIMIT].rstrip() or "Untitled"
 
 
 def part_name(name: str, number: int) -> str:

@@ -18,7 +18,6 @@ from typing import Generic, Protocol, TypeVar
 VIDEO = "mp4"
 PREPARING = "processing"
 _KEY = re.compile(r"(.+)@([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)", re.DOTALL)
-_KEY_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 _ORDER = (
     ("shared_screen_with_speaker_view",),
@@ -53,10 +52,11 @@ class File(Protocol):
 
 
 F = TypeVar("F", bound=File)
+F_co = TypeVar("F_co", bound=File, covariant=True)
 
 
 @dataclass(frozen=True)
-class Part(Generic[F]):
+class Part(Generic[F_co]):
     """`files` are its videos, best view first; those that Zoom still prepares come last.
 
     `start` has whole seconds, in UTC; None where Zoom does not tell it, for which the key is the
@@ -65,10 +65,10 @@ class Part(Generic[F]):
 
     key: str
     start: datetime | None
-    files: tuple[F, ...]
+    files: tuple[F_co, ...]
 
     @property
-    def best(self) -> F | None:
+    def best(self) -> F_co | None:
         """The view to download; None while Zoom prepares every one."""
         return self.files[0] if is_ready(self.files[0]) else None
 
@@ -123,7 +123,7 @@ def is_better(
 
 def part_key(uuid: str, start: datetime | None) -> str:
     """`source_metadata.source_key` of a part; the bare UUID where it has no beginning."""
-    return uuid if start is None else f"{uuid}@{in_seconds(start).strftime(_KEY_TIME)}"
+    return uuid if start is None else f"{uuid}@{moment(start)}"
 
 
 def uuid_of(key: str) -> str:
@@ -134,7 +134,14 @@ def uuid_of(key: str) -> str:
 
 def in_seconds(at: datetime) -> datetime:
     """A moment without fractions of a second, in UTC."""
+    if at.tzinfo is UTC and not at.microsecond:
+        return at
     return at.astimezone(UTC).replace(microsecond=0)
+
+
+def moment(at: datetime) -> str:
+    """A moment as keys and documents have it: 2026-11-01T10:00:00Z."""
+    return in_seconds(at).isoformat()[:19] + "Z"
 
 
 def _best_first(file: File) -> tuple[bool, int, int, str]:

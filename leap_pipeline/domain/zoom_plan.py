@@ -28,8 +28,8 @@ from leap_pipeline.domain.wanted import (
     UNMATCHED,
     Bounds,
 )
-from leap_pipeline.domain.zoom_parts import File, Part, in_seconds, is_better, parts_of
-from leap_pipeline.domain.zoom_seen import Document, Meeting, Seen, key_of, moment, view_of
+from leap_pipeline.domain.zoom_parts import File, Part, in_seconds, is_better, moment
+from leap_pipeline.domain.zoom_seen import Document, Meeting, Seen, key_of, view_of
 
 _NOT_FETCHED = (DownloadStatus.PENDING_SOURCE, DownloadStatus.PENDING, DownloadStatus.FAILED)
 _FRESH_STAGES = {stage: StageFact(StageStatus.PENDING) for stage in Stage}
@@ -104,7 +104,12 @@ class Plan:
 
 
 def plan_meeting(
-    meeting: Meeting, known: Mapping[str, Known], source: Source, *, has_parts: bool = False
+    meeting: Meeting,
+    parts: Sequence[Part[File]],
+    known: Mapping[str, Known],
+    source: Source,
+    *,
+    has_parts: bool = False,
 ) -> Plan:
     """What to do about a meeting; `known` has the rows of its parts' keys and of its bare UUID.
 
@@ -112,19 +117,18 @@ def plan_meeting(
     would be one too many.
     """
     plan = Plan()
-    parts: list[Part[File] | None] = [*parts_of(meeting.uuid, meeting.files)]
-    parts = parts or [None]
-    rows = _rows(meeting.uuid, parts, known)
+    slots: list[Part[File] | None] = [*parts] or [None]
+    rows = _rows(meeting.uuid, slots, known)
     bare = known.get(meeting.uuid)
     gone = bare is not None and bare.delete_state is DeleteState.HARD_DELETED
     numbers = numbered([_number(row) for row in rows])
-    for part, row, number in zip(parts, rows, numbers, strict=True):
+    for part, row, number in zip(slots, rows, numbers, strict=True):
         if row is not None:
-            _plan_known(plan, row, Seen(meeting, part, len(parts), number), source)
+            _plan_known(plan, row, Seen(meeting, part, len(slots), number), source)
         elif gone:
             plan.counts.update(found=1, skipped=1)
         elif not (has_parts and key_of(meeting.uuid, part) == meeting.uuid):
-            _plan_new(plan, Seen(meeting, part, len(parts), number), source)
+            _plan_new(plan, Seen(meeting, part, len(slots), number), source)
     return plan
 
 
@@ -146,7 +150,7 @@ def _fitting(bare: Known, parts: Sequence[Part[File]]) -> Part[File]:
     size = (meta.get("view") or {}).get("file_size") or bare.size
     start = meta.get("recording_start")
     for fits in (
-        lambda part: start is not None and moment(part.start) == start,
+        lambda part: part.start is not None and moment(part.start) == start,
         lambda part: bool(size) and any(file.file_size == size for file in part.files),
         lambda part: part.start == in_seconds(bare.start),
     ):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from leap_pipeline.domain.names import clean_name, part_name
 from leap_pipeline.domain.wanted import Bounds, Verdict, judge
-from leap_pipeline.domain.zoom_parts import File, Part, in_seconds
+from leap_pipeline.domain.zoom_parts import File, Part, in_seconds, moment
 
 Document = dict[str, Any]
 MINUTE = 60
@@ -97,8 +97,8 @@ class Seen:
             "account": meeting.account_id,
             "host_id": meeting.host_id,
             "host_email": meeting.host_email,
-            "recording_start": moment(None if part is None else part.start),
-            "recording_end": moment(end),
+            "recording_start": None if part is None or part.start is None else moment(part.start),
+            "recording_end": None if end is None else moment(end),
         }
         return _storable(said)
 
@@ -120,10 +120,6 @@ def view_of(file: File) -> Document:
 
 def _natural(number: int | None) -> int | None:
     return None if number is None or number < 0 else number
-
-
-def moment(at: datetime | None) -> str | None:
-    return None if at is None else in_seconds(at).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _storable(said: Document) -> Document:

@@ -147,22 +147,22 @@ def _plans(
     *,
     lock: bool = False,
 ) -> list[Planned]:
-    keys = {part.key for each in page for part in parts_of(each.uuid, each.files)}
-    bare = {each.uuid for each in page}
-    known = known_rows(session, rules.user_id, keys | bare, lock=lock)
-    wanted = {each.uuid for each in page if not _dated(each)} - known.keys()
-    with_parts = _meetings_with_parts(session, rules.user_id, wanted)
+    parts = [parts_of(each.uuid, each.files) for each in page]
+    keys = {part.key for some in parts for part in some} | {each.uuid for each in page}
+    known = known_rows(session, rules.user_id, keys, lock=lock)
+    undated = {
+        each.uuid
+        for each, some in zip(page, parts, strict=True)
+        if not any(part.start is not None for part in some)
+    }
+    with_parts = _meetings_with_parts(session, rules.user_id, undated - known.keys())
     source = Source(
         rules.source_id, rules.bounds, rules.skip_unmatched, rules.now, _match(matcher, rules)
     )
     return [
-        (each, plan_meeting(each, known, source, has_parts=each.uuid in with_parts))
-        for each in page
+        (each, plan_meeting(each, some, known, source, has_parts=each.uuid in with_parts))
+        for each, some in zip(page, parts, strict=True)
     ]
-
-
-def _dated(meeting: ZoomMeeting) -> bool:
-    return any(part.start is not None for part in parts_of(meeting.uuid, meeting.files))
 
 
 def _match(matcher: Matcher, rules: Rules) -> Callable[[str], int | None]:
