@@ -36,7 +36,7 @@ from leap_pipeline.db.models.automation import AutomationFiring, AutomationJob
 from leap_pipeline.db.urls import resolve
 from leap_pipeline.errors import LeapError
 from leap_pipeline.settings import Settings
-from tests.support.clockwork import Clockwork, clockwork, schedule, until
+from tests.support.clockwork import Clockwork, clockwork, name_of, schedule, until
 from tests.support.supervised import with_free_ports
 
 JOBS_A_USER = 50
@@ -67,6 +67,7 @@ def phase(firings: int, restarts: int, every: int) -> dict[str, Any]:
         leap.up()
         until(lambda: bool(leap.clocks()), "the location", patience=PATIENCE)
         job_id = leap.job(leap.owner(), "Phase", f"{every} seconds")
+        shown = until(lambda: name_of(job_id) in leap.clocks(), "the new job", patience=PATIENCE)
         # Firings after which everything is stopped, while there is time until the next.
         stops = {firings * number // (restarts + 1) for number in range(1, restarts + 1)}
         for number in range(1, firings + 1):
@@ -80,6 +81,7 @@ def phase(firings: int, restarts: int, every: int) -> dict[str, Any]:
     step = timedelta(seconds=every)
     late = [seconds(row.created_at - row.due_at) for row in rows]
     return {
+        "shown after": round(shown, 1),
         "firings": len(rows),
         "off grid": sum((row.due_at - anchor) % step != timedelta(0) for row in rows),
         "missed": sum(row.missed for row in rows),

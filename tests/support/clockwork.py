@@ -26,6 +26,7 @@ from leap_pipeline.settings import CHECKOUT, Settings, child_environment
 from leap_pipeline.supervisor.status import read_status
 from leap_pipeline.supervisor.supervisor import stop
 
+PATIENCE = 150.0
 CRONTAB = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 CLOCKS = """{
   repositoryOrError(repositorySelector: {
@@ -153,6 +154,8 @@ class Clockwork:
 
     def clocks(self) -> dict[str, dict[str, Any]]:
         """Every schedule and sensor of the automations by name; empty while none is loaded."""
+        gone = self.process is not None and self.process.poll() is not None
+        assert not gone, (self.settings.home / "said.txt").read_text()
         found = self.graphql(CLOCKS).get("repositoryOrError", {})
         if found.get("__typename") != "Repository":
             return {}
@@ -182,8 +185,8 @@ def name_of(job_id: int, slug: int = 1) -> str:
     return job_name(slug, job_id)
 
 
-def until(holds: Callable[[], bool], what: str, *, patience: float = 60.0) -> float:
-    """Wait for a condition; the seconds it took."""
+def until(holds: Callable[[], bool], what: str, *, patience: float = PATIENCE) -> float:
+    """Wait for a condition; the seconds it took. What a minute is for needs more among others."""
     begun = time.monotonic()
     while not holds():
         assert time.monotonic() - begun < patience, f"waited {patience:.0f} s in vain for {what}"

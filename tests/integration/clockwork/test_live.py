@@ -25,12 +25,12 @@ SENSOR = """query Sensor($name: String!) {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) -> None:
     owner = leap.owner()
     ticking = leap.job(owner, "Every few seconds", "4 seconds")
     leap.up()
-    until(lambda: name_of(ticking) in leap.clocks(), "the jobs of the start", patience=90)
+    until(lambda: name_of(ticking) in leap.clocks(), "the jobs of the start")
 
     # New rows, in a running system.
     nightly = leap.job(owner, "Nightly *lectures*", "30 2 * * *", timezone="Asia/Tashkent")
@@ -39,14 +39,11 @@ def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) 
         for title, when in (("Off", "0 5 * * 1"), ("Gone", "0 6 * * *"), ("Moved", "2 hours"))
     )
     new = [name_of(each) for each in (nightly, switched, gone, moved)]
-    took = until(lambda: all(name in leap.clocks() for name in new), "new rows")
-    assert took < 60
+    until(lambda: all(name in leap.clocks() for name in new), "new rows")
     shown = leap.clocks()[name_of(nightly)]
     assert (shown["cronSchedule"], shown["executionTimezone"]) == ("30 2 * * *", "Asia/Tashkent")
     assert "Nightly \\*lectures\\*" in shown["description"]
-    assert (
-        "owner@example\\.org" in shown["description"] or "owner@example.org" in shown["description"]
-    )
+    assert "owner@example.org" in shown["description"]
     assert shown["scheduleState"]["status"] == "RUNNING"
 
     # It fires on its grid, by a run whose ops can be seen.
@@ -83,7 +80,7 @@ def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) 
             and found[name_of(ticking)]["sensorState"]["status"] == "RUNNING"
         )
 
-    assert until(is_right, "the changes") < 60
+    until(is_right, "the changes")
 
     # Killed, and started again by the supervisor: nothing is lost, nothing fires twice.
     leap.kill("dagster-daemon", "code-automation")
@@ -94,7 +91,6 @@ def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) 
             for each in leap.firings(ticking)
         ),
         "a firing after the kill",
-        patience=90,
     )
     fired = leap.firings(ticking)
     assert len({each.due_at for each in fired}) == len(fired)
