@@ -31,11 +31,10 @@ _CODE_IN_WORDS = re.compile(r"\b4,?(7\d\d)\b")
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for, in words, and the scope that it needs; `one` meeting or a listing."""
+    """What was asked for, in words, and the scope that it needs."""
 
     what: str
     scope: str
-    one: bool = False
 
 
 def refusal(answer: Answer, asked: Asked, *, paged: bool = False) -> LeapError | None:
@@ -90,8 +89,6 @@ def _by_status(answer: Answer, code: int | None, asked: Asked) -> LeapError:
         return CredentialRefused(msg, code=code)
     if status == httpx.codes.FORBIDDEN:
         return _no_permission(asked)
-    if status == httpx.codes.NOT_FOUND and code is None and asked.one:
-        return _missing(asked)
     if httpx.codes.is_redirect(status):
         host = urlsplit(answer.location or "").hostname or "nowhere"
         msg = (

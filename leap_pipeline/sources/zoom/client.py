@@ -88,7 +88,7 @@ class ZoomClient:
         if for_download:
             params = {"include_fields": "download_access_token", "ttl": DOWNLOAD_TOKEN_SECONDS}
         scope = "cloud_recording:read:list_recording_files[:admin]"
-        asked = Asked(f"the recording of the meeting {uuid:.60}", scope, one=True)
+        asked = Asked(f"the recording of the meeting {uuid:.60}", scope)
         body = self._get(meeting_path(uuid), params, "light", asked)
         found = read_meeting({"uuid": uuid, **body})
         if found is None:
@@ -116,8 +116,10 @@ class ZoomClient:
         while True:
             try:
                 body = self._get(who.path, params, "medium", asked, listing=True)
-            except RecordingMissing:  # documented for a listing too: there is nothing in it
-                return
+            except RecordingMissing as error:
+                if seen:  # what was listed is gone half-way: never a listing that is whole
+                    raise PageTokenDied from error
+                return  # documented for a listing too: there is nothing in it
             yield from _meetings(body["meetings"])
             token = body.get("next_page_token")
             if not token:

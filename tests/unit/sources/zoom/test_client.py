@@ -78,6 +78,11 @@ def test_a_listing_with_nothing_in_it() -> None:
     assert listed(asking(refused(404, 3301, "There is no recording for this session."))) == []
 
 
+def test_a_listing_that_is_gone_half_way_is_not_whole() -> None:
+    asked = asking(page("a", token="t1"), refused(404, 3301), page("a", "b"))
+    assert listed(asked) == ["a", "a", "b"]
+
+
 def test_meetings_that_cannot_be_read_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
     body = {"meetings": ["what", meeting("a"), {"topic": "no uuid"}]}
     assert listed(asking(httpx.Response(200, json=body))) == ["a"]
@@ -145,7 +150,7 @@ def test_a_fresh_token_that_is_refused_as_well() -> None:
     ("answer", "kind", "words"),
     [
         (refused(404, 3301), RecordingMissing, "deleted, never made, or is not ready yet"),
-        (httpx.Response(404, text="gone"), RecordingMissing, "is not ready yet"),
+        (httpx.Response(404, text="gone"), DataError, "LEAP_ZOOM_API_URL is right"),
         (refused(404, 1001), UserMissing, r"no such user .*code 1001\): correct `user_id`"),
         (refused(400, 1010), UserMissing, "no such user .*code 1010"),
         (refused(200, 200, "No permission."), PermissionMissing, "right to view"),
