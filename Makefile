@@ -87,6 +87,9 @@ bench-download: $(READY) ## Downloads from nginx: memory, speed beside curl, con
 bench-poll: $(READY) ## A thousand sources in one tick; 100,000 known recordings read again
 	@$(BIN)/python -m benchmarks.poll
 
+bench-zoom-truth: $(READY) ## 10,000 generated Zoom accounts synced and compared with the truth; takes long, goes on where it was ended
+	@$(BIN)/python -m benchmarks.zoom_truth --journal .leap/zoom-lives.jsonl
+
 lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
@@ -94,4 +97,4 @@ lock: $(READY) ## Resolve the dependencies again into requirements.lock
 clean: ## Remove the environment and the caches, never the data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-poll bench-clockwork bench-download lock clean
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-poll bench-clockwork bench-download bench-zoom-truth lock clean

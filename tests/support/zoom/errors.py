@@ -16,12 +16,14 @@ class Refused(Exception):
         *,
         extra: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
+        note: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.body = {"code": code, "message": message, **(extra or {})}
         self.headers = headers or {}
+        self.note = note
 
 
 def invalid(*, field: str, why: str = "Invalid field.") -> Refused:
@@ -30,7 +32,7 @@ def invalid(*, field: str, why: str = "Invalid field.") -> Refused:
 
 
 def bad_page_token() -> Refused:
-    return Refused(400, 300, "The next page token is invalid or expired.")
+    return Refused(400, 300, "The next page token is invalid or expired.", note="page token")
 
 
 def no_token(*, message: str = "Invalid access token.") -> Refused:

@@ -78,6 +78,7 @@ class Call:
     subject: str | None = None
     category: str | None = None
     headers: dict[str, str] | None = None
+    note: str | None = None
 
     @property
     def params(self) -> dict[str, str]:
@@ -107,6 +108,7 @@ class FakeZoom(Scenario):
         self.cdn = Cdn()
         self.rates = Rates(enforce_rates)
         self.pages: dict[str, Page] = {}
+        self.most_per_page = parameters.MAX_PAGE  # a page may hold less than was asked for
         self.files_url, self.cdn_url = FILES, CDN
 
     def transport(self) -> httpx.MockTransport:
@@ -168,6 +170,7 @@ class FakeZoom(Scenario):
         except TokenRefused as refused:
             status, body, headers = refused.status, dict(refused.body), {}
         except Refused as refused:
+            call.note = refused.note
             headers = {**(call.headers or {}), **refused.headers}
             status, body = refused.status, refused.body
         self._note(call, status, body.get("code"), fault)
@@ -186,6 +189,7 @@ class FakeZoom(Scenario):
             code=code if isinstance(code, int) else None,
             category=call.category,
             fault=fault.name if fault is not None else None,
+            note=call.note,
         )
         return entry.number
 
@@ -228,8 +232,8 @@ class FakeZoom(Scenario):
             page = Page(call.now, whose, asked.signature, uuids, 0)
         else:
             page = self._continued(asked, whose, call.now)
-        part = page.uuids[page.offset : page.offset + asked.page_size]
-        following = page.offset + asked.page_size
+        following = page.offset + min(asked.page_size, self.most_per_page)
+        part = page.uuids[page.offset : following]
         token = ""
         if following < len(page.uuids):
             token = secrets.token_urlsafe(24)

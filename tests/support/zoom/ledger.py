@@ -66,7 +66,10 @@ class Ledger:
         return len(self.of(*routes))
 
     def refused(self) -> list[Entry]:
-        """Requests that the contract refuses: 4xx that no test planned, 401, 404 and 429 aside."""
+        """Requests that the contract refuses: 4xx that no test planned.
+
+        What a good client meets too is not among them: 401, 404, 416, 429, dead page tokens.
+        """
         with self._lock:
             entries = list(self.entries)
         return [
@@ -75,6 +78,7 @@ class Ledger:
             if 400 <= entry.status < 500
             and entry.fault is None
             and entry.status not in (401, 404, 416, 429)
+            and entry.note != "page token"
         ]
 
     def bytes_sent(self, *routes: str) -> int:
