@@ -129,10 +129,18 @@ def update_source(
     unchanged_since: datetime | None = None,
     **values: Any,
 ) -> InputSource:
-    """Change a source; raises `StaleChange` where somebody else did meanwhile."""
+    """Change a source; raises `StaleChange` where somebody else did meanwhile.
+
+    One that is to be read from another day, account or person on is read anew, and soon.
+    """
+    sources = Sources(session)
+    was = _read_of(sources.require(source_id))
     row: InputSource = _update(
-        session, editor, Sources(session), "source.update", source_id, unchanged_since, values
+        session, editor, sources, "source.update", source_id, unchanged_since, values
     )
+    if _read_of(row) != was:
+        row.cursor = row.next_poll_at = row.last_error = None
+        row.failures = 0
     return row
 
 
@@ -188,6 +196,13 @@ def _without_preset(document: dict[str, Any] | None, preset_id: int) -> dict[str
     if document is None or not isinstance(named, list) or preset_id not in named:
         return document
     return {**document, "preset_ids": [each for each in named if each != preset_id]}
+
+
+def _read_of(source: InputSource) -> tuple[Any, ...]:
+    """What is read of a source."""
+    config = source.config or {}
+    said = (config.get("user_id") or "me", config.get("sync_from_date"))
+    return (source.credential_id, source.is_active, *said)
 
 
 def _told(row: Row, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from leap_pipeline.domain.permissions import NEW_USER
 from leap_pipeline.domain.states import DownloadStatus
 from leap_pipeline.domain.wanted import BLANK, TOO_LONG, TOO_SHORT, UNMATCHED
 from leap_pipeline.domain.zoom_parts import part_key
-from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.audit import SYSTEM, Actor
+from leap_pipeline.services.catalogue import update_source
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.matching import template_created
 from leap_pipeline.services.moves import move_download
 from leap_pipeline.services.steering import skip, unskip
@@ -377,3 +381,25 @@ def test_files_change_their_ids_and_bytes_and_stay_one_recording(synced: Synced)
     row = synced.one()
     assert row.meta["view"]["file_id"] == meeting.files[0].id(synced.now)
     assert row.recording.video_file_size == 400 * MEGABYTE
+
+
+def test_a_source_that_is_to_be_read_from_an_earlier_day_is_read_anew(synced: Synced) -> None:
+    synced.fake.add_recording(synced.host, topic="old", start=synced.now - timedelta(days=80))
+    synced.fake.add_recording(synced.host, topic="new", start=synced.now - timedelta(days=20))
+    assert synced.sync().found == 1
+    assert synced.sync().found == 0  # beyond the days that are read again
+    before = synced.source_row()
+    editor = Editor(Actor(synced.bench.user_id, "Ada"), NEW_USER)
+
+    def change(**values: Any) -> None:
+        with synced.database.tenant(synced.bench.user_id) as session:
+            update_source(session, editor, synced.source_id, **values)
+
+    change(description="of the school")
+    assert synced.source_row().cursor == before.cursor
+    since = (synced.now - timedelta(days=90)).isoformat()
+    change(config={"sync_from_date": since})
+    row = synced.source_row()
+    assert (row.cursor, row.next_poll_at) == (None, None)
+    counts = synced.sync()
+    assert (counts.found, counts.new) == (2, 1)
