@@ -72,34 +72,34 @@ CREATE FUNCTION leap_mirror_job(given INTEGER) RETURNS VOID
     LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     job RECORD;
+    owner RECORD;
     mirror celery_beat_schedule_entry;
     new_crontab INTEGER;
     new_interval INTEGER;
     new_name TEXT;
 BEGIN
-    SELECT automation_jobs.*, users.user_slug::TEXT AS slug,
-            COALESCE(automation_jobs.timezone, users.timezone) AS zone,
-            COALESCE(crontab_minute, '*') AS minute, COALESCE(crontab_hour, '*') AS hour,
-            COALESCE(crontab_day_of_week, '*') AS weekday,
+    SELECT automation_jobs.*, COALESCE(crontab_minute, '*') AS minute,
+            COALESCE(crontab_hour, '*') AS hour, COALESCE(crontab_day_of_week, '*') AS weekday,
             COALESCE(crontab_day_of_month, '*') AS day,
             COALESCE(crontab_month_of_year, '*') AS month
-        INTO STRICT job
-        FROM automation_jobs JOIN users ON users.id = automation_jobs.user_id
-        WHERE automation_jobs.id = given;
-    new_name := 'automation_' || lpad(job.slug, greatest(6, length(job.slug)), '0') || '_' || given;
+        INTO STRICT job FROM automation_jobs WHERE id = given;
+    SELECT user_slug::TEXT AS slug, COALESCE(job.timezone, timezone) AS zone
+        INTO STRICT owner FROM users WHERE id = job.user_id;
+    new_name := 'automation_' || lpad(owner.slug, greatest(6, length(owner.slug)), '0')
+        || '_' || given;
     SELECT entry.* INTO mirror FROM celery_beat_schedule_entry AS entry
-        WHERE {ENTRY.format(job="given", user="job.user_id")} ORDER BY entry.id LIMIT 1 FOR UPDATE;
+        WHERE {ENTRY.format(job="given", user="job.user_id")} FOR UPDATE;
 
     IF job.schedule_type = 'crontab' AND length(job.hour) <= 96 AND length(job.weekday) <= 64
         AND length(job.month) <= 64
     THEN
         UPDATE celery_crontab_schedule SET minute = job.minute, hour = job.hour,
             day_of_week = job.weekday, day_of_month = job.day, month_of_year = job.month,
-            timezone = job.zone WHERE id = mirror.crontab_id RETURNING id INTO new_crontab;
+            timezone = owner.zone WHERE id = mirror.crontab_id RETURNING id INTO new_crontab;
         IF new_crontab IS NULL THEN
             INSERT INTO celery_crontab_schedule
                 (minute, hour, day_of_week, day_of_month, month_of_year, timezone)
-            VALUES (job.minute, job.hour, job.weekday, job.day, job.month, job.zone)
+            VALUES (job.minute, job.hour, job.weekday, job.day, job.month, owner.zone)
             RETURNING id INTO new_crontab;
         END IF;
     ELSE
@@ -212,6 +212,8 @@ def upgrade() -> None:
     for function in FUNCTIONS:
         op.execute(fixed_path(function))
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
+        # Plans that a session makes while the tables are small are kept when they have grown.
+        op.execute(f"ALTER FUNCTION {function} SET enable_seqscan = off")
     op.execute("DROP TRIGGER leap_touch ON celery_beat_schedule_entry")
     op.execute(TOUCH.format(when=NO_RUN))
     op.execute("SELECT leap_mirror_job(id) FROM automation_jobs ORDER BY id")
