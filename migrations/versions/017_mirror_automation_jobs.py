@@ -62,9 +62,10 @@ BEGIN
 END $$
 """
 
-# The entry of a job, wherever its name and its owner's slug are by now.
+# The entry of a job, whatever its owner's slug is by now, by the index of its number: starts_with()
+# would have the index of all names read.
 ENTRY = """
-    starts_with(entry.name, 'automation_') AND entry.kwargs ->> 'job_id' = {job}::TEXT
+    left(entry.name, 11) = 'automation_' AND entry.kwargs ->> 'job_id' = {job}::TEXT
         AND entry.kwargs ->> 'user_id' = {user}
 """
 MIRROR = f"""
