@@ -13,13 +13,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
-from dagster import Field, IntSource
-from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
-from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig
-from dagster._serdes import ConfigurableClassData
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import resolve
@@ -55,7 +51,7 @@ class _Run:
     started_at: datetime | None
 
 
-class LeapRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
+class LeapRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
     """`max_concurrent_runs` is for recordings; `max_automation_runs` come on top of it, so that a
     job that is due does not wait for the end of a lecture.
     """
@@ -70,18 +66,16 @@ class LeapRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         described = "Runs of automation jobs that go on beside those of recordings."
-        own = Field(IntSource, is_required=False, description=described)
+        own = dg.Field(dg.IntSource, is_required=False, description=described)
         return {**super().config_type(), "max_automation_runs": own}  # type: ignore[dict-item]
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
-    ) -> LeapRunCoordinator:
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> Self:
         made = super().from_config_value(inst_data, config_value)
         made.automation_runs = config_value.get("max_automation_runs", AUTOMATION_RUNS)
         return made
 
-    def get_run_queue_config(self) -> RunQueueConfig:
+    def get_run_queue_config(self) -> Any:
         """The limits of this moment; what others set in the configuration stays beside them."""
         config = super().get_run_queue_config()
         slots = config.max_concurrent_runs
@@ -93,7 +87,7 @@ class LeapRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             max_concurrent_runs=slots + self.automation_runs, tag_concurrency_limits=own
         )
 
-    def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
+    def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
         """Queue a run; one of a recording gets its tags, whoever launches it."""
         run = context.dagster_run
         missing = self._tags(run)

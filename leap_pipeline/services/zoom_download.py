@@ -77,7 +77,8 @@ class ZoomFileSource:
 
     def fresh(self) -> Link:
         """Raises what the client raises, `RecordingMissing` and `NotReady`."""
-        meeting = self._client().meeting(uuid_of(self._wanted.key), for_download=True)
+        client = self._client()
+        meeting = client.meeting(uuid_of(self._wanted.key), for_download=True)
         view = self._best(part_of(meeting, self._wanted))
         if view is None or view.download_url is None:
             msg = "Zoom still prepares the video."
@@ -85,9 +86,8 @@ class ZoomFileSource:
         if self._view is None or _identity(view) != _identity(self._view):
             self._chosen(view)
         self._view = view
-        headers: dict[str, SecretStr] = {}
-        if (token := meeting.download_access_token) is not None:
-            headers["Authorization"] = SecretStr(f"Bearer {token.get_secret_value()}")
+        token = meeting.download_access_token or client.access_token()
+        headers = {"Authorization": SecretStr(f"Bearer {token.get_secret_value()}")}
         remember(view.download_url.get_secret_value())
         return Link(view.download_url, headers, _identity(view))
 
