@@ -33,7 +33,7 @@ MOST_WAIT_SECONDS = 15.0
 # Between two reloads; one that failed is tried again after it.
 APART_SECONDS = 10.0
 # After a reload the daemon may still write states of what is gone.
-TIDY_SECONDS = 180.0
+TIDY_SECONDS = 90.0
 REQUEST_SECONDS = 50.0
 TOGGLED = {InstigatorStatus.RUNNING, InstigatorStatus.STOPPED}
 _ANY = {*TOGGLED, InstigatorStatus.DECLARED_IN_CODE}

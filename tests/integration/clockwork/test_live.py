@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from leap_pipeline.db.models.automation import AutomationJob
 from tests.support.clockwork import Clockwork, name_of, schedule, until
 
+STEP = timedelta(seconds=10)
 STEPS = ["open_firing", "match", "plan", "launch", "close_firing"]
 RUN = """query Run($id: ID!) {
   runOrError(runId: $id) {
@@ -28,7 +29,7 @@ SENSOR = """query Sensor($name: String!) {
 @pytest.mark.timeout(600)
 def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) -> None:
     owner = leap.owner()
-    ticking = leap.job(owner, "Every few seconds", "4 seconds")
+    ticking = leap.job(owner, "Every few seconds", "10 seconds")
     leap.up()
     until(lambda: name_of(ticking) in leap.clocks(), "the jobs of the start")
 
@@ -52,7 +53,7 @@ def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) 
     done = next(each for each in job if each.state == "done")
     with leap.database.system() as session:
         anchor = session.get_one(AutomationJob, ticking).anchored_at
-    assert (done.due_at - anchor) % timedelta(seconds=4) == timedelta(0)
+    assert (done.due_at - anchor) % STEP == timedelta(0)
     assert done.dagster_run_id is not None
     run = leap.graphql(RUN, id=done.dagster_run_id)["runOrError"]
     tags = {each["key"]: each["value"] for each in run["tags"]}
@@ -83,13 +84,11 @@ def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) 
     until(is_right, "the changes")
 
     # Killed, and started again by the supervisor: nothing is lost, nothing fires twice.
-    leap.kill("dagster-daemon", "code-automation")
+    until(lambda: leap.firings(ticking)[-1].finished_at is not None, "the end of a firing")
     last = leap.firings(ticking)[-1].due_at
+    leap.kill("dagster-daemon", "code-automation")
     until(
-        lambda: any(
-            each.due_at > last + timedelta(seconds=4) and each.state == "done"
-            for each in leap.firings(ticking)
-        ),
+        lambda: any(each.due_at > last and each.state == "done" for each in leap.firings(ticking)),
         "a firing after the kill",
     )
     fired = leap.firings(ticking)
