@@ -161,14 +161,13 @@ def _fitting(bare: Known, parts: Sequence[Part[File]]) -> Part[File]:
 
 
 def _number(row: Known | None) -> int | None:
-    topic = _topic(row) if row is not None else None
-    return None if row is None or topic is None else number_in(clean_name(row.name), topic)
+    return None if row is None else number_in(clean_name(row.name), _topic(row))
 
 
-def _topic(row: Known) -> str | None:
-    """The name that a sync wrote last, before its number."""
+def _topic(row: Known) -> str:
+    """The name that a sync wrote last, before its number; a meeting may have had none."""
     topic = (row.meta or {}).get("topic")
-    return clean_name(topic) if isinstance(topic, str) else None
+    return clean_name(topic if isinstance(topic, str) else "")
 
 
 def _plan_new(plan: Plan, seen: Seen, source: Source) -> None:
@@ -264,8 +263,8 @@ def _measured(row: Known, seen: Seen) -> Document:
 
 def _renamed(row: Known, seen: Seen, source: Source) -> Document:
     """A name follows Zoom's until a person gives another one; without a template it is matched."""
-    unnamed = not seen.meeting.topic or _number(row) is None
-    if unnamed or seen.name == row.name:
+    unnamed = not seen.meeting.topic and bool((row.meta or {}).get("topic"))
+    if unnamed or _number(row) is None or seen.name == row.name:
         return {}
     template = source.match(seen.name) if row.template_id is None else None
     mapped = {} if template is None else {"template_id": template, "is_mapped": True}

@@ -149,7 +149,9 @@ class _History:
         """In the history, in the first day and a half, or at a midnight of them."""
         pick, begins = self.pick, self.life.begins
         if pick.random() < 0.4:
-            oldest = (begins - (self.life.sync_from or begins - 30 * DAY)) / DAY + 2
+            # Without a day to begin with the history is that of the first sync that gets through.
+            since = self.life.sync_from
+            oldest = 25 if since is None else (begins - since) / DAY + 2
             return begins - timedelta(seconds=pick.uniform(DAY.total_seconds(), oldest * 86_400))
         start = begins + timedelta(seconds=pick.uniform(-6, 36) * 3600)
         if pick.random() < 0.2:
@@ -180,6 +182,7 @@ class _History:
             began = ended + timedelta(seconds=pick.randrange(1, 3600))
         meeting.listed_at = min(file.appears_at for file in meeting.files)
         if recent:
+            self.last = max(self.last, *(file.end for file in meeting.files))
             self._events(meeting, fate)
         elif pick.random() < SHARES["deleted"]:
             fake.delete(meeting, at=self._later(self.life.begins))
@@ -269,11 +272,12 @@ class _History:
     def _polls(self) -> None:
         """Gaps of minutes to a day until everything has happened, then a day in peace."""
         pick, when = self.pick, self.life.begins
+        gaps = (0.2, 2, 9, 16) if pick.random() < 0.2 else (0.2, 20, 24, 30)
         polls = [Poll(when, self._mishaps())]
         while when < self.last + timedelta(minutes=10):
-            when += timedelta(hours=pick.choice((0.2, 9, 16, 24)) * pick.uniform(0.6, 1))
+            when += timedelta(hours=pick.choice(gaps) * pick.uniform(0.6, 1))
             polls.append(Poll(when, self._mishaps()))
-        quiet = [Poll(when + timedelta(hours=hours)) for hours in (0.5, 12, 25)]
+        quiet = [Poll(when + timedelta(hours=hours)) for hours in (0.5, 25)]
         self.life.polls = [*polls, *quiet]
 
     def _mishaps(self) -> tuple[Mishap, ...]:

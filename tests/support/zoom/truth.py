@@ -184,7 +184,7 @@ def _names(life: Life, meeting: Meeting, rows: Sequence[Row], told: str) -> Iter
         if number is None:
             yield Difference("wrong", f"{told}: {row.key} is called {row.name[:60]!r}")
         else:
-            numbers.append(number)
+            numbers += [number] if row.key not in removed else []
     if numbers != sorted(set(numbers)):
         yield Difference("wrong", f"{told}: its parts are numbered {numbers}")
     whole = all(file.gone_at is None for file in meeting.files)
