@@ -29,6 +29,7 @@ def mortal(postgres_server: TestServer) -> Iterator[MortalDatabase]:
         opened.dispose()
 
 
+@pytest.mark.timeout(900)  # seconds alone, minutes beside much else
 def test_nothing_is_missed_doubled_or_stuck(mortal: MortalDatabase, tmp_path: Path) -> None:
     wrong, rows, mishaps = [], 0, 0
     for lived in live_all(mortal, lives_settings(tmp_path), range(FIRST, FIRST + LIVES)):

@@ -15,12 +15,13 @@ from pathlib import Path
 import httpx
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import func, select, update
+from sqlalchemy import StaticPool, create_engine, func, select, update
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import Recording, SourceMetadata
 from leap_pipeline.db.models.templates import InputSource
+from leap_pipeline.db.models.users import User, UserCredential
 from leap_pipeline.db.urls import DatabaseUrls
 from leap_pipeline.domain.credentials import ZoomServerToServer, ZoomUser
 from leap_pipeline.domain.permissions import Rights
@@ -29,7 +30,7 @@ from leap_pipeline.security.vault import Vault, load_vault
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.credentials import Credentials, Editor
 from leap_pipeline.services.polling import poll_due
-from leap_pipeline.services.users import add_user
+from leap_pipeline.services.users import NO_PASSWORD
 from leap_pipeline.services.zoom_accounts import ZoomAccounts
 from leap_pipeline.services.zoom_sync import sync_source
 from leap_pipeline.settings import Settings
@@ -51,6 +52,9 @@ class MortalDatabase(Database):
 
     def __init__(self, urls: DatabaseUrls) -> None:
         super().__init__(urls, pooled=True)
+        # One connection with its prepared statements: nobody else uses it, and the server stays.
+        self._engine.dispose()
+        self._engine = create_engine(urls.application, poolclass=StaticPool)
         self.count = 0
         self.dies: Mishap | None = None
 
@@ -281,16 +285,24 @@ class Living:
         """The user with the credential and the source."""
         life = self.life
         with self.database.system() as session:
-            user_id = add_user(session, f"life{life.seed}@example.org").id
+            user = User(email=f"life{life.seed}@example.org", hashed_password=NO_PASSWORD)
+            session.add(user)
+            session.flush()
+            user_id = user.id
         config: dict[str, object] = {}
         if life.sync_from is not None:
             config["sync_from_date"] = life.sync_from.isoformat()
         if life.reads == "user":
             config["user_id"] = life.hosts[0].email
         with self.database.tenant(user_id) as session:
-            stored = Credentials(session, user_id, self.vault).create(
-                "zoom", self._credential(), Editor(SYSTEM, RIGHTS)
+            stored = UserCredential(
+                user_id=user_id,
+                platform="zoom",
+                account_name="Zoom",
+                encrypted_data=self.vault.encrypt(self._credential()),
             )
+            session.add(stored)
+            session.flush()
             source = InputSource(
                 user_id=user_id,
                 name="Zoom",
