@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -13,7 +12,6 @@ from leap_pipeline.orchestration.automation.rows import JobRow
 from leap_pipeline.services.automation_rows import FiredBy
 
 SHOWN_TIMES = 5
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~-])")
 
 
 def schedule_of(
@@ -57,14 +55,13 @@ def sensor_of(
 
 
 def _description(row: JobRow, when: str) -> str:
-    """Users' own words, with nothing in them that Markdown would take for itself."""
+    """Plain text, which is how Dagster shows it."""
     lines = [
-        f"**{_plain(row.title)}** of {_plain(row.owner)}: {row.job_type}, {_plain(when)}.",
-        f"Sources: {_plain(_sources(row))}. Template: {_plain(row.template or 'any')}.",
+        f"{row.title}, of {row.owner}: {row.job_type}, {when}.",
+        f"Sources: {_sources(row)}. Template: {row.template or 'any'}.",
+        row.description or "",
     ]
-    if row.description:
-        lines.append(_plain(row.description))
-    return "\n\n".join(lines)
+    return " ".join(" ".join(lines).split())
 
 
 def _metadata(row: JobRow, schedule: Schedule, now: datetime) -> dict[str, dg.MetadataValue]:
@@ -89,7 +86,3 @@ def _sources(row: JobRow) -> str:
 
 def _shown(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _plain(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
