@@ -18,8 +18,8 @@ from leap_pipeline.media.silence import find_silence
 from leap_pipeline.media.timeline import plan_cuts
 from leap_pipeline.media.verify import sync_error
 from leap_pipeline.services.claim import Token, claim
+from leap_pipeline.services.launching import launch_now
 from leap_pipeline.services.raw_video import verified_raw_video
-from leap_pipeline.services.reconcile import launch_now
 from leap_pipeline.services.work import Artifact, Begun, Work
 from leap_pipeline.settings import load_settings
 from leap_pipeline.speech.transcript import read_transcript, write_transcript
