@@ -146,14 +146,14 @@ class _History:
         self._polls()
 
     def _start(self) -> datetime:
-        """In the history, in the first day and a half, or at a midnight of them."""
+        """In the history, in the first day, or at a midnight of it."""
         pick, begins = self.pick, self.life.begins
         if pick.random() < 0.4:
             # Without a day to begin with the history is that of the first sync that gets through.
             since = self.life.sync_from
             oldest = 25 if since is None else (begins - since) / DAY + 2
             return begins - timedelta(seconds=pick.uniform(DAY.total_seconds(), oldest * 86_400))
-        start = begins + timedelta(seconds=pick.uniform(-6, 36) * 3600)
+        start = begins + timedelta(seconds=pick.uniform(-6, 24) * 3600)
         if pick.random() < 0.2:
             midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
             start = midnight + pick.choice((timedelta(0), timedelta(seconds=-1)))
@@ -206,7 +206,7 @@ class _History:
         late = ended > self.life.begins - DAY and pick.random() < SHARES["late view"]
         for number in range(pick.choice((1, 1, 2, 3))):
             later = late and number > 0 and ready is not None
-            appears = self._until(ready or ended, 30 * HOUR) if later else ended
+            appears = self._until(ready or ended, 16 * HOUR) if later else ended
             fake.add_file(
                 meeting,
                 start=began,
@@ -226,7 +226,7 @@ class _History:
         )
 
     def _ready(self, ended: datetime, fate: str) -> datetime | None:
-        spans = {"soon": (0.1, 5), "unseen": (0.1, 20), "after a day": (20, 40)}
+        spans = {"soon": (0.1, 5), "unseen": (0.1, 20), "after a day": (24, 30)}
         if fate == "never":
             return None
         low, high = spans.get(fate, (0, 0))
@@ -241,7 +241,7 @@ class _History:
         if fate == "never" and pick.random() < 0.5:
             meeting.details_at = None
         if pick.random() < SHARES["listed late"]:
-            meeting.listed_at = self._until(meeting.listed_at, 30 * HOUR)
+            meeting.listed_at = self._until(meeting.listed_at, 16 * HOUR)
         if pick.random() < SHARES["renamed"]:
             for _ in range(pick.choice((1, 2))):
                 fake.rename(meeting, self._topic(empty=False), at=self._later(meeting.listed_at))
@@ -267,12 +267,12 @@ class _History:
 
     def _later(self, start: datetime) -> datetime:
         """During the life, after `start`."""
-        return self._until(max(start, self.life.begins), 40 * HOUR)
+        return self._until(max(start, self.life.begins), 24 * HOUR)
 
     def _polls(self) -> None:
         """Gaps of minutes to a day until everything has happened, then a day in peace."""
         pick, when = self.pick, self.life.begins
-        gaps = (0.2, 2, 9, 16) if pick.random() < 0.2 else (0.2, 20, 24, 30)
+        gaps = (0.2, 2, 9, 16) if pick.random() < 0.1 else (0.2, 24, 30, 30)
         polls = [Poll(when, self._mishaps())]
         while when < self.last + timedelta(minutes=10):
             when += timedelta(hours=pick.choice(gaps) * pick.uniform(0.6, 1))
