@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +30,8 @@ from tests.support.zoom.living import Lived, MortalDatabase, live_all, lives_set
 KINDS = ("missed", "doubled", "stuck", "wrong")
 # A fresh database now and then: bloat of the ones before is nobody's question here.
 BATCH = 500
+# Somebody ends the run: after the life that is lived its server is stopped, and all is told.
+ENDED = threading.Event()
 
 
 def line_of(lived: Lived) -> dict[str, Any]:
@@ -44,13 +48,15 @@ def line_of(lived: Lived) -> dict[str, Any]:
 def live(seeds: Iterator[int], journal: Path) -> None:
     journal.parent.mkdir(parents=True, exist_ok=True)
     with postgres.server() as server, tempfile.TemporaryDirectory() as home:
-        while batch := list(islice(seeds, BATCH)):
+        while not ENDED.is_set() and (batch := list(islice(seeds, BATCH))):
             with server.database() as url:
                 database = MortalDatabase(postgres.urls_of(url))
                 try:
                     for lived in live_all(database, lives_settings(Path(home)), batch):
                         with journal.open("a", encoding="utf-8") as file:
                             file.write(json.dumps(line_of(lived), ensure_ascii=False) + "\n")
+                        if ENDED.is_set():
+                            break
                 finally:
                     database.dispose()
 
@@ -99,6 +105,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = given.journal or Path(folder) / "lives.jsonl"
         began, known = time.monotonic(), read(journal)
+        for kind in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(kind, lambda *_: ENDED.set())
         live(iter([seed for seed in seeds if seed not in known]), journal)
         lived = [one for seed, one in sorted(read(journal).items()) if seed in seeds]
     result = summary(lived, time.monotonic() - began)
