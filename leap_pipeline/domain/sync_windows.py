@@ -16,6 +16,7 @@ Span = tuple[date, date]
 def first_day(
     *,
     now: datetime,
+    made_at: datetime,
     read_to: datetime | None,
     lookback_days: int,
     sync_from: datetime | None,
@@ -24,10 +25,11 @@ def first_day(
     """The day from which a sync reads.
 
     Up to `read_to` everything was listed once; so many days before it, and one at the least, are
-    read again, for what finished late. Nothing is read from before `sync_from`.
+    read again, for what finished late. Nothing is read from before `sync_from`. The first sync to
+    succeed reads so many days before the source was made, however long it could not be read.
     """
     if read_to is None:
-        return _day(sync_from or now - timedelta(days=history_days))
+        return _day(sync_from or min(now, made_at) - timedelta(days=history_days))
     again = _day(read_to - timedelta(days=max(lookback_days, 1)))
     return again if sync_from is None else max(again, _day(sync_from))
 

@@ -1,8 +1,8 @@
 """Zoom accounts of all tenants, as clients that are ready to ask.
 
 accounts = ZoomAccounts(database, vault, settings)
-client = accounts.client(user_id, source.credential_id)
-who = accounts.who(config, accounts.credential(user_id, source.credential_id))
+client, credential = accounts.open(user_id, source.credential_id)
+who = accounts.who(config, credential)
 for meeting in client.recordings(window, who):
     ...
 """
@@ -104,14 +104,18 @@ class ZoomAccounts:
 
         Raises as `credential` does; nothing is asked of Zoom yet.
         """
+        return self.open(user_id, credential_id)[0]
+
+    def open(self, user_id: str, credential_id: int) -> tuple[ZoomClient, ZoomCredential]:
+        """The client, and what is stored of its credential, in one reading."""
         found = self.credential(user_id, credential_id)
         with self._lock:
             known = self._clients.get((user_id, credential_id))
             if known is not None and known[0] == found:
-                return known[1]
+                return known[1], found
             client = self._made(user_id, credential_id, found)
             self._clients[user_id, credential_id] = (found, client)
-            return client
+            return client, found
 
     @staticmethod
     def who(config: ZoomSource, credential: Credential) -> Who:
@@ -130,9 +134,9 @@ class ZoomAccounts:
 
         Raises what Zoom makes of it, as a sentence that says what to do.
         """
-        who = self.who(ZoomSource(), self.credential(user_id, credential_id))
+        client, credential = self.open(user_id, credential_id)
+        who = self.who(ZoomSource(), credential)
         today = self._clock().astimezone(UTC).date()
-        client = self.client(user_id, credential_id)
         seen: set[str] = set()
         for meeting in client.recordings(Window(today, today), who):
             seen.add(meeting.uuid)

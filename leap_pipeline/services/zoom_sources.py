@@ -35,6 +35,7 @@ class SyncedSource:
     config: ZoomSource
     cursor: SyncCursor
     failures: int
+    created_at: datetime | None
 
     def require_credential(self) -> int:
         if self.credential_id is None:
@@ -56,6 +57,7 @@ def load_source(database: Database, source_id: int) -> SyncedSource:
                 InputSource.config,
                 InputSource.cursor,
                 InputSource.failures,
+                InputSource.created_at,
             )
             .join(User, User.id == InputSource.user_id)
             .where(InputSource.id == source_id)
@@ -77,6 +79,7 @@ def load_source(database: Database, source_id: int) -> SyncedSource:
         config if isinstance(config, ZoomSource) else ZoomSource(),
         cursor if isinstance(cursor, SyncCursor) else SyncCursor(),
         row.failures,
+        row.created_at,
     )
 
 

@@ -140,9 +140,8 @@ def rules_of(source: SyncedSource, settings: Settings, now: datetime) -> Rules:
 
 def _read(sync: _Sync, accounts: ZoomAccounts, settings: Settings) -> None:
     source, now = sync.source, sync.rules.now
-    credential_id = source.require_credential()
-    client = accounts.client(source.user_id, credential_id)
-    who = accounts.who(source.config, accounts.credential(source.user_id, credential_id))
+    client, credential = accounts.open(source.user_id, source.require_credential())
+    who = accounts.who(source.config, credential)
     days = source.cursor.window_days or LONGEST_WINDOW
     read = source.cursor.read_to
     windows = list(spans(_first_day(source, settings, now), now, days))
@@ -175,6 +174,7 @@ def _first_day(source: SyncedSource, settings: Settings, now: datetime) -> date:
     said = source.config.lookback_days
     return source.cursor.resume_on or first_day(
         now=now,
+        made_at=source.created_at or now,
         read_to=source.cursor.read_to,
         lookback_days=settings.lookback_days if said is None else said,
         sync_from=source.config.sync_from_date,

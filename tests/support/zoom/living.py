@@ -309,6 +309,7 @@ class Living:
                 source_type="ZOOM",
                 credential_id=stored.id,
                 config=config,
+                created_at=self.life.polls[0].at,
             )
             session.add(source)
             session.flush()

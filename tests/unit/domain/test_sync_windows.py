@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from leap_pipeline.domain.sync_windows import DAY, first_day, poll_gap, read_to, spans
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-ASKED: dict[str, Any] = {"now": NOW, "lookback_days": 7, "history_days": 30}
+ASKED: dict[str, Any] = {"now": NOW, "made_at": NOW, "lookback_days": 7, "history_days": 30}
 
 
 def test_where_reading_begins() -> None:
@@ -25,6 +25,11 @@ def test_where_reading_begins() -> None:
     assert first_day(read_to=NOW, sync_from=None, **{**ASKED, "lookback_days": 0}) == date(
         2026, 11, 22
     )
+
+
+def test_a_source_that_could_not_be_read_loses_no_days() -> None:
+    late = {**ASKED, "now": NOW + 9 * DAY}
+    assert first_day(read_to=None, sync_from=None, **late) == date(2026, 10, 24)
 
 
 def test_days_are_those_of_utc() -> None:
