@@ -43,7 +43,7 @@ def test_rows_show_in_dagster_and_fire_though_parts_are_killed(leap: Clockwork) 
     until(lambda: all(name in leap.clocks() for name in new), "new rows")
     shown = leap.clocks()[name_of(nightly)]
     assert (shown["cronSchedule"], shown["executionTimezone"]) == ("30 2 * * *", "Asia/Tashkent")
-    assert "Nightly \\*lectures\\*" in shown["description"]
+    assert "Nightly *lectures*, of" in shown["description"]
     assert "owner@example.org" in shown["description"]
     assert shown["scheduleState"]["status"] == "RUNNING"
 

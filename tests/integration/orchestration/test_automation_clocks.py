@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -35,8 +36,16 @@ from tests.support.bench import Bench
 from tests.support.clockwork import name_of, schedule
 
 NOW = datetime.now(UTC)
-LONG_AGO = NOW - timedelta(hours=3)
+LONG_AGO = NOW - timedelta(hours=3, minutes=5)
 AWAY = "postgresql://nobody@127.0.0.1:1/away"
+
+
+@pytest.fixture(autouse=True)
+def fresh_clock() -> None:
+    """A long suite imports a module many minutes before it runs its tests."""
+    global NOW, LONG_AGO
+    NOW = datetime.now(UTC)
+    LONG_AGO = NOW - timedelta(hours=3, minutes=5)
 
 
 def add_job(session: Session, bench: Bench, title: str, when: str, **values: Any) -> int:
@@ -87,7 +96,7 @@ def test_every_enabled_job_has_a_clock(bench: Bench, home: Settings) -> None:
     assert night.metadata["title"].value == "Night"
     assert night.metadata["owner"].value == "owner@example.org"
     assert night.metadata["sources"].value == "Zoom [1]"
-    assert "Zoom \\[1\\]" in (night.description or "")
+    assert "Zoom [1]" in (night.description or "")
     (times,) = [each for name, each in night.metadata.items() if name.startswith("next times")]
     assert str(times.value).count(",") == 4
     clocks: list[Any] = [*schedules.values(), *sensors.values()]

@@ -28,6 +28,13 @@ NOW = datetime.now(UTC)
 LOCATION = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("leap"), "__repository__")
 
 
+@pytest.fixture(autouse=True)
+def fresh_clock() -> None:
+    """A long suite imports a module many minutes before it runs its tests."""
+    global NOW
+    NOW = datetime.now(UTC)
+
+
 @dg.op
 def breaks() -> None:
     msg = "no disk is left"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
 from leap_pipeline.services import steering
 from leap_pipeline.services.audit import SYSTEM
@@ -17,6 +19,14 @@ NOW = datetime.now(UTC)
 LATER = NOW + timedelta(minutes=5)
 KILLED = Ended(reason="Run worker process 4711 unexpectedly exited")
 CANCELLED = Ended(cancelled=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh_clock() -> None:
+    """A long suite imports a module many minutes before it runs its tests."""
+    global NOW, LATER
+    NOW = datetime.now(UTC)
+    LATER = NOW + timedelta(minutes=5)
 
 
 def ends(bench: Bench, work: Work, how: Ended) -> int | None:

@@ -21,6 +21,14 @@ NOW = datetime.now(UTC)
 LATER = NOW + reconciling.LAUNCH_PATIENCE + timedelta(minutes=1)
 
 
+@pytest.fixture(autouse=True)
+def fresh_clock() -> None:
+    """A long suite imports a module many minutes before it runs its tests."""
+    global NOW, LATER
+    NOW = datetime.now(UTC)
+    LATER = NOW + reconciling.LAUNCH_PATIENCE + timedelta(minutes=1)
+
+
 def launched(bench: Bench, report: Report) -> Work:
     """What Dagster would do with the one launch of a report."""
     (launch,) = report.launches

@@ -6,10 +6,12 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from leap_pipeline.domain.byte_ranges import ByteRanges
@@ -144,6 +146,8 @@ def test_a_frozen_worker_and_its_successor_never_write_one_file(tmp_path: Path) 
         with suppress(_Stopped), partial(tmp_path, NAME) as found:
             assert (found.version, found.done.count) == (VERSION, 4)
             mine = found.path
+            while psutil.Process(child.pid).status() != psutil.STATUS_STOPPED:
+                time.sleep(0.01)
             os.kill(child.pid or 0, signal.SIGCONT)
             child.join(20)
             assert child.exitcode == -signal.SIGKILL
