@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from leap_pipeline.db.models.automation import AutomationJob
 from leap_pipeline.db.models.templates import InputSource, OutputPreset, RecordingTemplate
 from leap_pipeline.db.models.users import UserConfig
 from leap_pipeline.db.repositories.base import Repository
@@ -40,7 +41,7 @@ def create_template(
     _require_one_preset_a_platform(session, values)
     row = templates.create(**values)
     changes = matching.template_created(session, templates.owner(), row.id)
-    _note(session, editor, "template.create", row, None, values)
+    note_change(session, editor, "template.create", row, None, values)
     return row, changes
 
 
@@ -65,7 +66,7 @@ def update_template(
     row = templates.update(template_id, unchanged_since=unchanged_since, **values)
     if _is_live(row) and not was_live:
         matching.template_created(session, row.user_id, template_id)
-    _note(session, editor, "template.update", row, was, values)
+    note_change(session, editor, "template.update", row, was, values)
     return row
 
 
@@ -75,7 +76,7 @@ def delete_template(session: Session, editor: Editor, template_id: int) -> tuple
     templates = Templates(session)
     row = templates.require(template_id)
     unmapped = matching.template_deleted(session, row.user_id, template_id)
-    _note(session, editor, "template.delete", row, {"name": row.name}, {})
+    note_change(session, editor, "template.delete", row, {"name": row.name}, {})
     templates.delete(template_id)
     return unmapped
 
@@ -111,7 +112,7 @@ def delete_preset(session: Session, editor: Editor, preset_id: int) -> None:
     own = select(UserConfig).where(UserConfig.user_id == row.user_id).with_for_update()
     for defaults in session.scalars(own):
         defaults.upload_config = _without_preset(defaults.upload_config, preset_id)
-    _note(session, editor, "preset.delete", row, {"name": row.name}, {})
+    note_change(session, editor, "preset.delete", row, {"name": row.name}, {})
     presets.delete(preset_id)
 
 
@@ -148,7 +149,7 @@ def delete_source(session: Session, editor: Editor, source_id: int) -> None:
     """Delete a source; its recordings stay."""
     sources = Sources(session)
     row = sources.require(source_id)
-    _note(session, editor, "source.delete", row, {"name": row.name}, {})
+    note_change(session, editor, "source.delete", row, {"name": row.name}, {})
     sources.delete(source_id)
 
 
@@ -160,7 +161,7 @@ def _create(
     values: Mapping[str, Any],
 ) -> Any:
     row = repository.create(**values)
-    _note(session, editor, action, row, None, values)
+    note_change(session, editor, action, row, None, values)
     return row
 
 
@@ -175,7 +176,7 @@ def _update(
 ) -> Any:
     was = _told(repository.require(key), values)
     row = repository.update(key, unchanged_since=unchanged_since, **values)
-    _note(session, editor, action, row, was, values)
+    note_change(session, editor, action, row, was, values)
     return row
 
 
@@ -209,14 +210,15 @@ def _told(row: Row, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(row, name, None) for name in values}
 
 
-def _note(
+def note_change(
     session: Session,
     editor: Editor,
     action: str,
-    row: Row,
+    row: Row | AutomationJob,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
 ) -> None:
+    """Put a change of an owner's row into the audit log; `action` begins with what the row is."""
     record(
         session,
         editor.actor,

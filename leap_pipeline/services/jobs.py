@@ -26,8 +26,8 @@ from leap_pipeline.domain.permissions import require_admin
 from leap_pipeline.domain.wall_clock import zone_of
 from leap_pipeline.errors import InputError, QuotaExceeded
 from leap_pipeline.services import firings
-from leap_pipeline.services.audit import record
 from leap_pipeline.services.automation_rows import schedule_of, surplus
+from leap_pipeline.services.catalogue import note_change
 from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.quotas import entitlement, lock_usage
 
@@ -86,7 +86,7 @@ def create_job(
     _require_schedule(session, row)
     _require_allowed(session, editor, row, beyond_plan=beyond_plan, switched=True, moved=True)
     session.refresh(row)
-    _note(session, editor, "job.create", row, None, given)
+    note_change(session, editor, "job.create", row, None, given)
     return row
 
 
@@ -113,7 +113,7 @@ def update_job(
     _require_allowed(
         session, editor, row, beyond_plan=beyond_plan, switched=switched, moved=moved or switched
     )
-    _note(session, editor, "job.update", row, was, given)
+    note_change(session, editor, "job.update", row, was, given)
     return row
 
 
@@ -133,7 +133,7 @@ def delete_job(session: Session, editor: Editor, job_id: int) -> None:
     """Delete a job with its history; what it launched goes on."""
     jobs = AutomationJobs(session)
     row = jobs.require(job_id)
-    _note(session, editor, "job.delete", row, {"name": row.name}, {})
+    note_change(session, editor, "job.delete", row, {"name": row.name}, {})
     jobs.delete(job_id)
 
 
@@ -297,23 +297,3 @@ def _in_words(gap: timedelta) -> str:
     minutes, seconds = divmod(rest, 60)
     parts = ((hours, "h"), (minutes, "min"), (seconds, "s"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
-
-
-def _note(
-    session: Session,
-    editor: Editor,
-    action: str,
-    row: AutomationJob,
-    before: Mapping[str, Any] | None,
-    after: Mapping[str, Any],
-) -> None:
-    record(
-        session,
-        editor.actor,
-        action,
-        "job",
-        row.id,
-        owner_id=row.user_id,
-        before=before,
-        after=after,
-    )

@@ -132,7 +132,7 @@ class _Poll:
         except LeapError as error:
             with self.lock:
                 self.report.failed[source_id] = str(error)
-        except Exception as error:
+        except Exception as error:  # a bug over one source: told, and the others go on
             logger.exception("Source %s", source_id)
             with self.lock:
                 self.report.failed[source_id] = redact(f"{type(error).__name__}: {error}")

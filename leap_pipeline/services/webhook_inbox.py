@@ -169,7 +169,7 @@ class Inbox:
             report.partitions += self._sync(source_id, meeting)
         except LeapError as error:
             return error
-        except Exception as error:
+        except Exception as error:  # a bug over one event: the others are read all the same
             logger.exception("Source %s, told of a meeting, failed unexpectedly", source_id)
             return LeapError(f"Unexpected {type(error).__name__}: {error}")
         return None
