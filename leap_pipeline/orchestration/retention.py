@@ -81,7 +81,7 @@ def tidy(context: dg.OpExecutionContext) -> None:
 
 @dg.job(
     # Ahead of the recordings that wait, of which there may be a thousand.
-    tags={"dagster/priority": "10"},
+    tags={"dagster/priority": "10", "dagster/max_runtime": str(6 * 3600)},
     description="What has expired goes, and what is counted is counted again.",
 )
 def retention() -> None:

@@ -76,7 +76,7 @@ def claim(
                 "attempts": RecordingRun.attempts + 1,
                 "generation": RecordingRun.generation + 1,
                 "dagster_run_id": dagster_run_id,
-                "started_at": func.now(),
+                "started_at": func.coalesce(RecordingRun.started_at, func.now()),
                 "reason": None,
             }
             move_run(session, row.id, RunState.RUNNING, values)

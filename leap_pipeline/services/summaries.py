@@ -38,7 +38,7 @@ class Summary:
     run_state: str | None
     run_reason: str | None
     dagster_run_id: str | None
-    claimed_at: datetime | None
+    started_at: datetime | None
     duration: int
     timeline: dict[str, Any] | None
     transcription: dict[str, Any] | None
@@ -48,7 +48,7 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         plain = asdict(self)
-        plain["claimed_at"] = self.claimed_at.isoformat() if self.claimed_at else None
+        plain["started_at"] = self.started_at.isoformat() if self.started_at else None
         return plain
 
 
@@ -83,7 +83,7 @@ def summarize(session: Session, recording_id: int) -> Summary:
         run_state=run.state if run else None,
         run_reason=run.reason if run else None,
         dagster_run_id=run.dagster_run_id if run else None,
-        claimed_at=run.started_at if run else None,
+        started_at=run.started_at if run else None,
         duration=recording.duration,
         timeline=(trim.stage_meta or {}).get("timeline") if trim else None,
         transcription=recording.transcription_info,

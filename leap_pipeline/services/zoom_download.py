@@ -153,7 +153,7 @@ def fetch(
     """
     with work.fenced() as session:
         wanted = wanted_part(session, work.recording_id)
-        begun_at = _created_at(session, work)
+        begun_at = _begun_at(session, work)
     listed = wanted.meta.view.file_size if wanted.meta.view is not None else None
 
     def client() -> ZoomClient:
@@ -233,8 +233,9 @@ def _identity(file: ZoomFile) -> str:
     return f"{start} {file.recording_type} {file.file_size}"
 
 
-def _created_at(session: Session, work: Work) -> datetime:
-    found = session.scalar(select(RecordingRun.created_at).where(RecordingRun.id == work.run_id))
+def _begun_at(session: Session, work: Work) -> datetime:
+    """When this run was first taken up: what it waited in the queue is no patience spent."""
+    found = session.scalar(select(RecordingRun.started_at).where(RecordingRun.id == work.run_id))
     return found or datetime.now(UTC)
 
 

@@ -112,7 +112,8 @@ def download(
     """Fetch what is missing; `target.path` is then whole, of one version and not yet settled.
 
     `admit` is asked for room for so many bytes, once for each version, and may raise. `progress`
-    is called in this thread about ten times a second; what it raises stops the download.
+    is called in this thread about ten times a second and at the end; what it raises stops the
+    download.
     Raises `TransientError` where nothing came for `patience` seconds, `MustWaitError` where the
     server asks for a longer pause, `UserActionError` for a file that cannot be had.
     """
@@ -176,6 +177,7 @@ class _Run:
                 self._target.sync()
                 self._synced = time.monotonic()
         self._raise_failure()
+        self._progress(transfer.pieces.fraction)
 
     def join(self) -> None:
         for thread in self._threads:

@@ -222,6 +222,22 @@ def test_a_name_follows_zoom_until_a_person_changes_it(synced: Synced) -> None:
     assert synced.bench.row(own.recording.id).display_name == "Ada's name"
 
 
+def test_a_meeting_without_a_name_takes_the_one_it_gets_and_keeps_it(synced: Synced) -> None:
+    start = synced.now - 3 * HOUR
+    meeting = synced.fake.add_meeting(synced.host, topic="", start=start)
+    for part in range(2):
+        synced.fake.add_file(meeting, start=start + part * HOUR, minutes=30)
+    synced.sync()
+    assert [row.recording.display_name for row in synced.rows()] == ["Untitled", "Untitled (part 2)"]
+    synced.fake.rename(meeting, "Algebra")
+    synced.sync()
+    named = ["Algebra", "Algebra (part 2)"]
+    assert [row.recording.display_name for row in synced.rows()] == named
+    synced.fake.rename(meeting, "")
+    synced.sync()
+    assert [row.recording.display_name for row in synced.rows()] == named
+
+
 def test_a_better_view_replaces_the_file_before_the_download_and_is_noted_after(
     synced: Synced,
 ) -> None:

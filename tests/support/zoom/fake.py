@@ -283,7 +283,7 @@ class FakeZoom(Scenario):
         if not meeting.has_details(call.now):
             raise no_recording()
         body = answers.meeting_body(meeting, call.now, self.files_url)
-        if ttl is not None:
+        if ttl is not None and account.download_tokens:
             body["download_access_token"] = self.cdn.download_token(meeting.uuid, call.now, ttl)
         return body
 

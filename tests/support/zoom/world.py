@@ -44,13 +44,17 @@ class App:
 
 @dataclass
 class Account:
-    """`plan` sets the rate limits; `app` is its Server-to-Server app."""
+    """`plan` sets the rate limits; `app` is its Server-to-Server app.
+
+    Without `download_tokens` its files are given out for the app's own token alone.
+    """
 
     id: str
     app: App
     owner_id: str = ""
     plan: str = "pro"
     daily_limit: int | None = None
+    download_tokens: bool = True
 
 
 @dataclass
