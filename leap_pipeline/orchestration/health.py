@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+
+# Dagster says the state of sensors and schedules and the outcome of their ticks nowhere else.
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 

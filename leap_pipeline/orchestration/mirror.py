@@ -15,6 +15,8 @@ from typing import Any
 
 import dagster as dg
 import httpx
+
+# What was toggled in the UI is told and taken back by nothing public.
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 from pydantic import BaseModel

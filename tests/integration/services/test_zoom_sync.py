@@ -227,15 +227,11 @@ def test_a_meeting_without_a_name_takes_the_one_it_gets_and_keeps_it(synced: Syn
     meeting = synced.fake.add_meeting(synced.host, topic="", start=start)
     for part in range(2):
         synced.fake.add_file(meeting, start=start + part * HOUR, minutes=30)
-    synced.sync()
-    assert [row.recording.display_name for row in synced.rows()] == ["Untitled", "Untitled (part 2)"]
-    synced.fake.rename(meeting, "Algebra")
-    synced.sync()
-    named = ["Algebra", "Algebra (part 2)"]
-    assert [row.recording.display_name for row in synced.rows()] == named
-    synced.fake.rename(meeting, "")
-    synced.sync()
-    assert [row.recording.display_name for row in synced.rows()] == named
+    for topic, shown in (("", "Untitled"), ("Algebra", "Algebra"), ("", "Algebra")):
+        synced.fake.rename(meeting, topic)
+        synced.sync()
+        names = [row.recording.display_name for row in synced.rows()]
+        assert names == [shown, f"{shown} (part 2)"]
 
 
 def test_a_better_view_replaces_the_file_before_the_download_and_is_noted_after(

@@ -7,13 +7,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import event, select, update
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.inbox import WebhookEvent
@@ -30,7 +29,6 @@ from leap_pipeline.services.retention import tidy
 from leap_pipeline.services.webhook_inbox import ATTEMPTS, LEASE, Inbox
 from leap_pipeline.services.webhooks import ZoomWebhooks
 from leap_pipeline.settings import Settings
-from tests.support import postgres
 from tests.support.hooks import (
     ADA,
     GRANT,
@@ -44,27 +42,9 @@ from tests.support.hooks import (
     raw,
     signed,
 )
-from tests.support.postgres import TestServer
 
 WITH_SECRET = {**S2S, "webhook_secret": USERS_SECRET}
 BOB = "bob@example.edu"
-
-
-@pytest.fixture(scope="module")
-def shared_hooks(postgres_server: TestServer, tmp_path_factory: Any) -> Iterator[Hooks]:
-    home: Path = tmp_path_factory.mktemp("hooks")
-    with postgres_server.database() as url:
-        opened = Database(postgres.urls_of(url), pooled=True)
-        yield make_hooks(opened, Settings(home=home))
-        opened.dispose()
-
-
-@pytest.fixture
-def hooks(shared_hooks: Hooks) -> Hooks:
-    with shared_hooks.database.system() as session:
-        session.execute(delete(User))
-        session.execute(delete(WebhookEvent))
-    return shared_hooks
 
 
 class Reader:

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +16,12 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard.routes.zoom_webhook import LARGEST_BODY, ZoomWebhookRoutes
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.inbox import WebhookEvent
-from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.services import webhooks
 from leap_pipeline.services.audit import SYSTEM
@@ -42,11 +39,9 @@ from tests.support.hooks import (
     UUID,
     Hooks,
     completed,
-    make_hooks,
     raw,
     signed,
 )
-from tests.support.postgres import TestServer
 
 OWN = "/webhooks/zoom"
 EDITOR = Editor(SYSTEM, Rights())
@@ -88,23 +83,6 @@ class Site:
     def close(self) -> None:
         self.client.close()
         self.routes.close()
-
-
-@pytest.fixture(scope="module")
-def shared_hooks(postgres_server: TestServer, tmp_path_factory: Any) -> Iterator[Hooks]:
-    home: Path = tmp_path_factory.mktemp("hooks")
-    with postgres_server.database() as url:
-        opened = Database(postgres.urls_of(url), pooled=True)
-        yield make_hooks(opened, Settings(home=home))
-        opened.dispose()
-
-
-@pytest.fixture
-def hooks(shared_hooks: Hooks) -> Hooks:
-    with shared_hooks.database.system() as session:
-        session.execute(delete(User))
-        session.execute(delete(WebhookEvent))
-    return shared_hooks
 
 
 @pytest.fixture
