@@ -9,6 +9,7 @@ from leap_pipeline.db.models import (
     automation,
     celery,
     inbox,
+    publishing,
     recordings,
     runs,
     subscriptions,
@@ -25,6 +26,7 @@ MODEL_MODULES = (
     celery,
     inbox,
     runs,
+    publishing,
     audit,
     adoption,
 )

@@ -14,7 +14,11 @@ from leap_pipeline.security.vault import Vault
 
 # Every column that holds tokens of the vault; its table has an integer `id`.
 _TABLES = UserCredential.metadata.tables
-ENCRYPTED: tuple[Column[str], ...] = (_TABLES["user_credentials"].c.encrypted_data,)
+ENCRYPTED: tuple[Column[str], ...] = (
+    _TABLES["user_credentials"].c.encrypted_data,
+    _TABLES["upload_sessions"].c.session,
+    _TABLES["oauth_states"].c.verifier,
+)
 
 BATCH = 100
 
@@ -55,10 +59,7 @@ def take_stock(database: Database, vault: Vault) -> Inventory:
 def count_secrets(database: Database) -> int:
     """How many tokens are stored."""
     with database.system() as session:
-        return sum(
-            session.scalar(select(func.count()).select_from(column.table)) or 0
-            for column in ENCRYPTED
-        )
+        return sum(session.scalar(select(func.count(column))) or 0 for column in ENCRYPTED)
 
 
 def batches(database: Database) -> Iterator[tuple[Column[str], Sequence[Row[int, str]]]]:
@@ -78,5 +79,8 @@ def rows_after(session: Session, column: Column[str], last: int) -> Sequence[Row
     """(id, token) of the next rows."""
     number = column.table.c.id
     return session.execute(
-        select(number, column).where(number > last).order_by(number).limit(BATCH)
+        select(number, column)
+        .where(number > last, column.is_not(None))
+        .order_by(number)
+        .limit(BATCH)
     ).all()

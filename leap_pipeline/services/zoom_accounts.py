@@ -27,10 +27,11 @@ from leap_pipeline.services.credentials import Credentials
 from leap_pipeline.services.rate_limits import SharedGate
 from leap_pipeline.services.zoom_tokens import UserToken
 from leap_pipeline.settings import Settings
-from leap_pipeline.sources.zoom.calls import TIMEOUT
 from leap_pipeline.sources.zoom.client import Who, Window, ZoomClient
 from leap_pipeline.sources.zoom.oauth import App, TokenEndpoint, account_of
-from leap_pipeline.sources.zoom.tokens import ServerToServerToken, TokenSource
+from leap_pipeline.sources.zoom.tokens import ServerToServerToken
+from leap_pipeline.web.calls import TIMEOUT
+from leap_pipeline.web.tokens import TokenSource
 
 ZoomCredential = ZoomServerToServer | ZoomUser
 

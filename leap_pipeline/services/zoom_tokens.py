@@ -27,9 +27,9 @@ from leap_pipeline.security.tokens import fingerprint
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.credentials import Credentials, keep_keys
-from leap_pipeline.sources.zoom.errors import CredentialRefused
 from leap_pipeline.sources.zoom.oauth import App, Grant, TokenEndpoint
-from leap_pipeline.sources.zoom.tokens import Held, SharedToken
+from leap_pipeline.web.errors import CredentialRefused
+from leap_pipeline.web.tokens import Held, SharedToken
 
 # Longer than a renewal takes, so that whoever waits finds its outcome.
 LOCK_WAIT = text("SET LOCAL lock_timeout = '90s'")

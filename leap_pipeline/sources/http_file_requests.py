@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from leap_pipeline.errors import UserActionError
 from leap_pipeline.sources.http_file_network import CheckedNetwork
-from leap_pipeline.sources.http_retry import retry_at
+from leap_pipeline.web.retry import retry_at
 
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 10

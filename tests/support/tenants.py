@@ -247,6 +247,8 @@ SYSTEMS = {
     "adopted_rows",
     "webhook_inbox",
     "rate_buckets",
+    "youtube_quota_ledger",
+    "oauth_states",
 }
 READABLE = {table.name for table in metadata.sorted_tables} - SYSTEMS
 WRITABLE = READABLE - READ_ONLY - {"users", "recording_counts"}

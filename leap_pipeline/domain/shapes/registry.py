@@ -47,6 +47,7 @@ COLUMNS: Mapping[Column, type[BaseModel]] = {
     ("recordings", "main_topics"): results.MainTopics,
     ("recordings", "processing_preferences"): RecordingPreferences,
     ("recording_runs", "selection"): results.RunSelection,
+    ("upload_sessions", "sent"): results.Sent,
     ("celery_beat_schedule_entry", "args"): accounts.BeatArgs,
     ("celery_beat_schedule_entry", "kwargs"): accounts.BeatKwargs,
 }

@@ -12,15 +12,15 @@ import httpx
 
 from leap_pipeline.errors import DataError, LeapError, UserActionError
 from leap_pipeline.redaction import redact
-from leap_pipeline.sources.zoom.calls import Answer
 from leap_pipeline.sources.zoom.errors import (
-    CredentialRefused,
     PageTokenDied,
     PermissionMissing,
     RecordingMissing,
     ScopeMissing,
     UserMissing,
 )
+from leap_pipeline.web.calls import Answer
+from leap_pipeline.web.errors import CredentialRefused
 
 NO_PERMISSION, PAGE_TOKEN, NO_USER, NOT_IN_ACCOUNT, NO_RECORDING = 200, 300, 1001, 1010, 3301
 NO_SCOPE = (104, 4711)

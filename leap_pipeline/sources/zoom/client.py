@@ -21,11 +21,11 @@ from leap_pipeline.errors import DataError, TransientError
 from leap_pipeline.redaction import remember
 from leap_pipeline.sources.zoom.addresses import Who, Window, meeting_path
 from leap_pipeline.sources.zoom.answers import NO_SCOPE, Asked, code_of, refusal
-from leap_pipeline.sources.zoom.calls import Answer, Budget, Calls
 from leap_pipeline.sources.zoom.errors import PageTokenDied, RecordingMissing
 from leap_pipeline.sources.zoom.limits import Category, NoGate, RateGate
 from leap_pipeline.sources.zoom.models import ZoomMeeting, read_meeting
-from leap_pipeline.sources.zoom.tokens import TokenSource
+from leap_pipeline.web.calls import Answer, Budget, Calls
+from leap_pipeline.web.tokens import TokenSource
 
 API = "https://api.zoom.us/v2"
 PAGE_SIZE = 300
@@ -58,7 +58,7 @@ class ZoomClient:
         self._tokens = tokens
         self._gate = gate or NoGate()
         self._api_url = api_url.rstrip("/")
-        self._calls = Calls(http, clock=clock, sleep=sleep)
+        self._calls = Calls(http, "Zoom", clock=clock, sleep=sleep)
 
     def recordings(self, window: Window, who: Who) -> Iterator[ZoomMeeting]:
         """The meetings of a window that have recordings.

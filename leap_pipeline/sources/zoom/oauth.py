@@ -21,8 +21,8 @@ from pydantic import SecretStr
 from leap_pipeline.errors import TransientError
 from leap_pipeline.redaction import remember
 from leap_pipeline.sources.zoom.answers import code_of, said
-from leap_pipeline.sources.zoom.calls import PATIENCE, Answer, Calls
-from leap_pipeline.sources.zoom.errors import CredentialRefused
+from leap_pipeline.web.calls import PATIENCE, Answer, Calls
+from leap_pipeline.web.errors import CredentialRefused
 
 OAUTH = "https://zoom.us/oauth"
 MARGIN_SECONDS = 60
@@ -112,7 +112,7 @@ class TokenEndpoint:
         self._url = f"{oauth_url.rstrip('/')}/token"
         self._patience = patience
         self._clock = clock
-        self._calls = Calls(http, clock=clock, sleep=sleep)
+        self._calls = Calls(http, "Zoom", clock=clock, sleep=sleep)
 
     def account(self, app: App, account_id: str) -> Grant:
         """A Server-to-Server app's token, which nothing renews."""

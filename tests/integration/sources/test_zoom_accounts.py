@@ -26,7 +26,7 @@ from leap_pipeline.services.zoom_accounts import ZoomAccounts
 from leap_pipeline.services.zoom_tokens import UserToken
 from leap_pipeline.settings import Settings
 from leap_pipeline.sources.zoom.client import Who
-from leap_pipeline.sources.zoom.errors import CredentialRefused
+from leap_pipeline.web.errors import CredentialRefused
 from tests.support import postgres
 from tests.support.at_once import race
 from tests.support.postgres import TestServer

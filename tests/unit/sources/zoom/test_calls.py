@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leap_pipeline.errors import MustWaitError, TransientError
-from leap_pipeline.sources.http_retry import retry_at
-from leap_pipeline.sources.zoom.calls import MOST_TRIES
 from leap_pipeline.sources.zoom.client import LARGEST_ANSWER, Who, Window
+from leap_pipeline.web.calls import MOST_TRIES
+from leap_pipeline.web.retry import retry_at
 from tests.support.zoom.clock import START, Clock
 from tests.support.zoom_calls import Answering, Asking, asking, page
 

@@ -11,12 +11,12 @@ from leap_pipeline.errors import DataError, LeapError, TransientError, UserActio
 from leap_pipeline.redaction import redact
 from leap_pipeline.sources.zoom.client import Who, Window
 from leap_pipeline.sources.zoom.errors import (
-    CredentialRefused,
     PermissionMissing,
     RecordingMissing,
     ScopeMissing,
     UserMissing,
 )
+from leap_pipeline.web.errors import CredentialRefused
 from tests.support.zoom_calls import Asking, asking, meeting, page, refused
 
 WINDOW = Window(date(2026, 11, 1), date(2026, 11, 30))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from leap_pipeline.sources.http_retry import FARTHEST, retry_at
+from leap_pipeline.web.retry import FARTHEST, retry_at
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""One call to Zoom, tried again while that can help: at most 60 s, with full jitter between.
+"""One call to a service, tried again while that can help: at most 60 s, with full jitter between.
 
 A redirect is an answer like any other here: nothing is ever followed, so that the Authorization
 header reaches nobody but the address of the settings.
@@ -15,11 +15,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from leap_pipeline.errors import LeapError, MustWaitError, TransientError
-from leap_pipeline.sources.http_retry import retry_at
+from leap_pipeline.web.retry import retry_at
 
 PATIENCE = timedelta(seconds=60)
 MOST_TRIES = 12
@@ -27,12 +27,13 @@ JITTER = wait_random_exponential(multiplier=1, max=20)
 TIMEOUT = httpx.Timeout(30, connect=10)
 LARGEST = 1024 * 1024
 TOO_MANY = httpx.codes.TOO_MANY_REQUESTS
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Zoom answered; `body` is empty where an error came without JSON."""
+    """What was answered; `body` is empty where none came, or an error without JSON."""
 
     status: int
     body: Body = field(repr=False)
@@ -57,26 +58,45 @@ class Budget:
         self.ends += max(self.clock() - began, timedelta())
 
 
-class _Again(Exception):
-    """This try failed in a way that another may not; `at` is when Zoom wants to be asked again."""
+class Again(Exception):
+    """This try failed in a way that another may not.
 
-    def __init__(self, what: str, *, at: datetime | None = None, held_back: bool = False) -> None:
+    `at` is when the service wants to be asked again, and `held_back` says that nobody is to ask it
+    before; `undone`, that what was asked for was surely not done.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        at: datetime | None = None,
+        held_back: bool = False,
+        undone: bool = False,
+    ) -> None:
         super().__init__(what)
         self.at = at
         self.held_back = held_back
+        self.undone = undone
+
+
+Judge = Callable[[Answer], Again | None]
 
 
 class Calls:
-    """Sends requests. Safe to share between threads; clock and sleep are the caller's."""
+    """Sends requests to `service`, as sentences name it. Safe to share between threads; clock and
+    sleep are the caller's.
+    """
 
     def __init__(
         self,
         http: httpx.Client,
+        service: str,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = http
+        self._service = service
         self._clock = clock
         self._sleep = sleep
 
@@ -90,21 +110,29 @@ class Calls:
         *,
         before: Callable[[], None] = lambda: None,
         held_back: Callable[[datetime], None] = lambda _until: None,
+        judge: Judge = lambda _answer: None,
+        repeatable: bool = True,
         largest: int = LARGEST,
     ) -> Answer:
         """The answer, good or a refusal; `largest` bounds it in bytes.
 
-        `before` is called ahead of each try, and `held_back` when Zoom wants to be left alone until
-        some moment. Raises TransientError, and MustWaitError where that moment is too far off.
+        `before` is called ahead of each try, and `held_back` when the service wants to be left
+        alone until some moment. `judge` tells the answers that are no better than a 5xx where the
+        status does not say so. What is not `repeatable` is not sent again where it may have been
+        done. Raises TransientError, and MustWaitError where that moment is too
+        far off.
         """
-        # One httpx client serves all tenants: what Zoom wants remembered of one is not for another.
+        # One httpx client serves all tenants: what is to be remembered of one is not for another.
         request.headers.pop("cookie", None)
 
         def attempt() -> Answer:
             budget.uncounted(before)
             try:
-                return self._once(request, budget, largest)
-            except _Again as again:
+                answer = self._once(request, budget, largest)
+                if (again := judge(answer)) is not None:
+                    raise again
+                return answer
+            except Again as again:
                 if again.held_back and again.at is not None:
                     held_back(again.at)
                 raise
@@ -113,10 +141,13 @@ class Calls:
             sleep=self._sleep,
             wait=self._wait,
             stop=lambda state: _is_over(state, budget),
-            retry=retry_if_exception_type(_Again),
-            retry_error_callback=self._give_up,
+            retry=retry_if_exception(lambda error: _helps(error, repeatable)),
+            reraise=True,
         )
-        answer: Answer = retrying(attempt)
+        try:
+            answer: Answer = retrying(attempt)
+        except Again as again:
+            raise _given_up(self._service, again, self._clock()) from again.__cause__
         return answer
 
     def _once(self, request: httpx.Request, budget: Budget, largest: int) -> Answer:
@@ -128,7 +159,7 @@ class Calls:
                 response.close()
         except (httpx.TransportError, httpx.DecodingError) as error:
             what = f"cannot be reached or broke off ({type(error).__name__})"
-            raise _Again(what) from error
+            raise Again(what, undone=isinstance(error, UNSENT)) from error
         return self._judged(response, content)
 
     def _judged(self, response: httpx.Response, content: bytes) -> Answer:
@@ -136,19 +167,19 @@ class Calls:
         if status == TOO_MANY:
             at = self._named(response.headers) or self._after_limit(response.headers)
             msg = "wants fewer requests (HTTP 429)"
-            raise _Again(msg, at=at, held_back=True)
+            raise Again(msg, at=at, held_back=True, undone=True)
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             msg = f"fails (HTTP {status})"
             later = self._named(response.headers)
-            raise _Again(msg, at=later, held_back=later is not None)
+            raise Again(msg, at=later, held_back=later is not None)
         body = _document(content)
-        if body is None and response.is_success:
+        if body is None and response.is_success and content:
             msg = "answers with something that is no JSON"
-            raise _Again(msg)
+            raise Again(msg)
         return Answer(status, body or {}, response.headers.get("location"))
 
     def _named(self, headers: httpx.Headers) -> datetime | None:
-        """When Zoom wants to be asked again, by our clock: it counts from its own."""
+        """When it wants to be asked again, by our clock: it counts from its own."""
         now = self._clock()
         theirs = _date(headers.get("date", "")) or now
         at = retry_at(headers, theirs)
@@ -166,27 +197,27 @@ class Calls:
         named = (again.at - self._clock()).total_seconds() if again.at is not None else 0.0
         return max(named, JITTER(state))
 
-    def _give_up(self, state: RetryCallState) -> Answer:
-        again = _failure(state)
-        raise _given_up(again, self._clock()) from again.__cause__
 
-
-def _given_up(again: _Again, now: datetime) -> LeapError:
+def _given_up(service: str, again: Again, now: datetime) -> LeapError:
     if again.held_back and again.at is not None:
         due_at = max(again.at, now + timedelta(seconds=1))
         return MustWaitError(
-            f"Zoom {again}: it is asked again at {due_at:%Y-%m-%d %H:%M:%S} UTC.", due_at
+            f"{service} {again}: it is asked again at {due_at:%Y-%m-%d %H:%M:%S} UTC.", due_at
         )
-    return TransientError(f"Zoom {again}: try again later.")
+    return TransientError(f"{service} {again}: try again later.")
+
+
+def _helps(error: BaseException, repeatable: bool) -> bool:
+    return isinstance(error, Again) and (repeatable or error.undone)
 
 
 def _is_over(state: RetryCallState, budget: Budget) -> bool:
     return state.attempt_number >= MOST_TRIES or state.upcoming_sleep >= budget.left()
 
 
-def _failure(state: RetryCallState) -> _Again:
+def _failure(state: RetryCallState) -> Again:
     error = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(error, _Again)  # noqa: S101 - nothing else is retried
+    assert isinstance(error, Again)  # noqa: S101 - nothing else is retried
     return error
 
 
@@ -197,10 +228,10 @@ def _content(response: httpx.Response, budget: Budget, largest: int) -> bytes:
         found += chunk
         if len(found) > largest:
             msg = f"answers with more than {largest} bytes"
-            raise _Again(msg)
+            raise Again(msg)
         if budget.left() <= 0:
             msg = "answers too slowly"
-            raise _Again(msg)
+            raise Again(msg)
     return bytes(found)
 
 

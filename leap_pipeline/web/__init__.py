@@ -1,0 +1,1 @@
+"""Asking services over HTTP: tries, tokens and refusals that are the same for all of them."""
