@@ -1,0 +1,1 @@
+"""Clients of the platforms to which lectures are published."""
