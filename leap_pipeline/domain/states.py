@@ -68,6 +68,24 @@ class TargetStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class UploadState(StrEnum):
+    """How far the upload of a target is; `lost`: its session is gone, the video perhaps there."""
+
+    PLANNED = "planned"
+    OPEN = "open"
+    LOST = "lost"
+    UPLOADED = "uploaded"
+
+
+class StepState(StrEnum):
+    """A decoration of a published video: its thumbnail, its captions, its place in a playlist."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
 class Phase(StrEnum):
     """The two halves of a recording's work; publishing has one piece of work a target."""
 
@@ -152,6 +170,31 @@ TARGET_MOVES: Mapping[TargetStatus, Mapping[TargetStatus, str]] = {
         TargetStatus.UPLOADING: "an update was forced",
         TargetStatus.NOT_UPLOADED: "it was retracted",
     },
+}
+
+UPLOAD_MOVES: Mapping[UploadState, Mapping[UploadState, str]] = {
+    UploadState.PLANNED: {UploadState.OPEN: "the platform gave a session"},
+    UploadState.OPEN: {
+        UploadState.UPLOADED: "the platform confirmed the video",
+        UploadState.LOST: "the platform does not know the session any more",
+        UploadState.PLANNED: "the file was made anew, and the session given up",
+    },
+    UploadState.LOST: {
+        UploadState.UPLOADED: "the video was found on the platform",
+        UploadState.PLANNED: "the video is surely not on the platform",
+    },
+    UploadState.UPLOADED: {},
+}
+
+STEP_MOVES: Mapping[StepState, Mapping[StepState, str]] = {
+    StepState.PENDING: {
+        StepState.DONE: "the platform took it",
+        StepState.FAILED: "the platform refused it",
+        StepState.SKIPPED: "it is not wanted, or the platform has no such thing",
+    },
+    StepState.DONE: {StepState.PENDING: "something else is wanted"},
+    StepState.FAILED: {StepState.PENDING: "it is tried again"},
+    StepState.SKIPPED: {StepState.PENDING: "it is wanted now"},
 }
 
 RUN_MOVES: Mapping[RunState, Mapping[RunState, str]] = {

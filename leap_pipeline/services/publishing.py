@@ -1,0 +1,239 @@
+"""One upload of one target: exactly once, whatever dies, on whatever machine it goes on.
+
+The intent is stored, then the session, then the receipt; in between the platform is asked, and
+nothing is ever sent on a guess. What asking cannot decide waits for a person, with the facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from leap_pipeline.domain.holds import HoldKind
+from leap_pipeline.domain.planner import PLATFORM_NAMES
+from leap_pipeline.domain.shapes.results import Sent
+from leap_pipeline.domain.states import Platform, TargetStatus, UploadState
+from leap_pipeline.domain.wanted import next_look
+from leap_pipeline.errors import DataError, MustWaitError, TransientError, UserActionError
+from leap_pipeline.progress import ProgressCallback
+from leap_pipeline.publishing.uploader import (
+    Absent,
+    Doubtful,
+    Found,
+    Kept,
+    SessionGone,
+    Uploader,
+    VideoFile,
+)
+from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.holds import hold
+from leap_pipeline.services.moves import move_target
+from leap_pipeline.services.projection import lock_recording, refresh_status
+from leap_pipeline.services.upload_rows import StoredUpload, UploadRows
+from leap_pipeline.services.work import Work
+
+ABSENCE_GAP = timedelta(minutes=5)
+"""Between two looks after which a video counts as surely not there."""
+ABSENCES = 2
+ONCE_MORE = "Its session is gone: the video is looked for once more before it is sent again"
+SPREAD = timedelta(minutes=4)
+"""What waits together does not come back together."""
+ROUNDS = 8
+BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """A person must decide; the target is held with the facts."""
+
+    reason: str
+
+
+class Publishing:
+    """Drives the upload of the target that `work` holds."""
+
+    def __init__(
+        self,
+        work: Work,
+        rows: UploadRows,
+        uploader: Uploader,
+        *,
+        now: Callable[[], datetime],
+        dice: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        if work.platform is None:
+            msg = "Only a publish run has an upload."
+            raise DataError(msg)
+        self._work = work
+        self._platform: Platform = work.platform
+        self._rows = rows
+        self._uploader = uploader
+        self._now = now
+        self._dice = dice
+
+    def upload(
+        self, file: VideoFile, sent: Sent, credential_id: int, progress: ProgressCallback
+    ) -> Undecided | None:
+        """Until the platform has confirmed the video; None where it has.
+
+        Raises MustWaitError where it cannot go on now, UserActionError where the platform refuses.
+        """
+        fresh = False
+        for _ in range(ROUNDS):
+            stored = self._rows.read()
+            if stored is None:
+                self._rows.plan(file, sent, credential_id)
+                continue
+            if stored.state is UploadState.UPLOADED:
+                return None
+            if doubt := self._another_account(stored, credential_id):
+                return self._held(doubt)
+            if stored.state is UploadState.PLANNED:
+                if stored.sha256 != file.sha256 or stored.sent != sent:
+                    self._rows.refiled(file, sent, credential_id)
+                with self._asking(stored):
+                    opened = self._uploader.open(file, sent, stored.upload.marker)
+                self._rows.opened(opened, self._now())
+                fresh = True
+                continue
+            if stored.state is UploadState.OPEN:
+                doubt = self._go_on(stored, file, sent, credential_id, progress, fresh=fresh)
+            else:
+                doubt = self._look_for(stored, file, sent, credential_id)
+            if doubt is not None:
+                return self._held(doubt)
+            fresh = False
+        msg = f"The upload to {PLATFORM_NAMES[self._platform]} begins over and over."
+        raise DataError(msg)
+
+    def _go_on(
+        self,
+        stored: StoredUpload,
+        file: VideoFile,
+        sent: Sent,
+        credential_id: int,
+        progress: ProgressCallback,
+        *,
+        fresh: bool,
+    ) -> Doubtful | None:
+        """With an open session: ask how far it is, and send the rest."""
+        if fresh:
+            verdict: object = Kept()
+        else:
+            with self._asking(stored):
+                verdict = self._uploader.ask(stored.upload)
+        if isinstance(verdict, Found):
+            self._rows.uploaded(verdict.video, self._now())
+        elif isinstance(verdict, Doubtful):
+            return verdict
+        elif not isinstance(verdict, Kept):
+            self._rows.lost()
+        elif stored.sha256 != file.sha256:
+            with self._asking(stored):
+                same_session = self._uploader.discard(stored.upload)
+            again = self._rows.refiled if same_session else self._rows.planned_again
+            again(file, sent, credential_id)
+        else:
+            self._send(stored, file, verdict.offset, progress)
+        return None
+
+    def _send(
+        self, stored: StoredUpload, file: VideoFile, offset: int, progress: ProgressCallback
+    ) -> None:
+        try:
+            with self._asking(stored):
+                video = self._uploader.send(stored.upload, file, offset, progress)
+        except SessionGone:
+            self._rows.lost()
+        else:
+            self._rows.uploaded(video, self._now())
+
+    def _look_for(
+        self, stored: StoredUpload, file: VideoFile, sent: Sent, credential_id: int
+    ) -> Doubtful | None:
+        """The session is gone: is the video there all the same?"""
+        if stored.absent_at is not None:
+            due = stored.absent_at + ABSENCE_GAP
+            if self._now() < due:
+                raise self._later(ONCE_MORE, due)
+        with self._asking(stored):
+            verdict = self._uploader.search(stored.upload)
+        if isinstance(verdict, Found):
+            self._rows.uploaded(verdict.video, self._now())
+        elif isinstance(verdict, Absent):
+            if stored.absences + 1 < ABSENCES:
+                self._rows.absent(self._now())
+                due = self._now() + ABSENCE_GAP
+                raise self._later(ONCE_MORE, due)
+            with self._asking(stored):
+                self._uploader.discard(stored.upload)
+            self._rows.planned_again(file, sent, credential_id)
+        else:
+            return verdict
+        return None
+
+    def _another_account(self, stored: StoredUpload, credential_id: int) -> Doubtful | None:
+        """A session is of one account: another one's answers would prove nothing."""
+        begun = stored.state in (UploadState.OPEN, UploadState.LOST)
+        if not begun or stored.credential_id in (credential_id, None):
+            return None
+        name = PLATFORM_NAMES[self._platform]
+        return Doubtful(
+            f"the upload was begun with another {name} account than its preset has now: see "
+            "whether the video is there, then release it",
+            {"account": stored.upload.account, "credential": stored.credential_id},
+        )
+
+    def _held(self, doubt: Doubtful) -> Undecided:
+        work = self._work
+        with work.fenced() as session:
+            lock_recording(session, work.recording_id)
+            move_target(session, work.recording_id, self._platform, TargetStatus.NOT_UPLOADED)
+            hold(
+                session,
+                work.recording_id,
+                HoldKind.DOUBTFUL_UPLOAD,
+                doubt.reason,
+                platform=self._platform,
+                facts=doubt.facts,
+                actor=SYSTEM,
+            )
+            refresh_status(session, work.recording_id)
+        return Undecided(doubt.reason)
+
+    @contextmanager
+    def _asking(self, stored: StoredUpload) -> Iterator[None]:
+        """Around every call: what the platform cannot answer now is asked again later, for a day.
+
+        The database's own faults do not pass here.
+        """
+        try:
+            yield
+        except TransientError as failed:
+            now = self._now()
+            gap = next_look(now - (stored.upload.opened_at or now))
+            if gap is None:
+                msg = f"{failed} That went on for a day: see whether it works again, then retry."
+                raise UserActionError(msg) from failed
+            raise self._later(str(failed).rstrip("."), now + gap) from failed
+        except MustWaitError as wait:
+            raise self._later(str(wait).rstrip("."), wait.due_at) from wait
+
+    def _later(self, why: str, due: datetime) -> MustWaitError:
+        spread = timedelta(seconds=self._dice(0.0, SPREAD.total_seconds()))
+        return MustWaitError(f"{why}; it goes on later.", due + spread)
+
+
+def video_file(path: Path, seconds: float) -> VideoFile:
+    """A stored video as it is sent; reads all of it for its digest."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+            size += len(block)
+    return VideoFile(path, size, digest.hexdigest(), seconds)
