@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from leap_pipeline.domain.shapes.results import Sent
-from leap_pipeline.errors import LeapError
+from leap_pipeline.errors import LeapError, UserActionError
 from leap_pipeline.progress import ProgressCallback
 
 
@@ -100,6 +100,10 @@ class SessionGone(LeapError):
     """The platform does not know the session any more, while something was sent."""
 
 
+class NotOffered(UserActionError):
+    """The platform has no such thing, or offers it to no app; the sentence says so."""
+
+
 @dataclass(frozen=True)
 class Processing:
     """What the platform says of a published video: processing, processed, failed or gone.
@@ -144,3 +148,31 @@ class Uploader(Protocol):
 
     def retract(self, video: Video) -> None:
         """Delete it; one that is gone already is no error."""
+
+
+class Publisher(Uploader, Protocol):
+    """An account that can also change what stands beside a published video.
+
+    Each of these may be repeated without harm. They raise as those of Uploader do; NotOffered where
+    the platform has no such thing.
+    """
+
+    def restate(self, video: Video, sent: Sent, marker: str) -> None:
+        """Make title, description, tags and settings what `sent` says."""
+
+    def set_thumbnail(self, video: Video, picture: Path) -> None:
+        """Give it this picture: a JPEG or PNG within the platform's limits."""
+
+    def put_captions(
+        self, video: Video, captions: Path, language: str, name: str, known: str | None
+    ) -> str:
+        """Give it this SRT in a language (BCP 47); returns the id of the track.
+
+        `known` is the track of an earlier time, which is replaced. There is never a second one.
+        """
+
+    def collect(self, video: Video, collection: str) -> str | None:
+        """Put it into a playlist or an album, unless it is there; the id of the entry, if any."""
+
+    def take_out(self, video: Video, collection: str, entry: str | None) -> None:
+        """Take it out of a playlist or an album; one that is not there is no error."""
