@@ -69,6 +69,8 @@ class PlanInput:
     holds: tuple[Hold, ...] = ()
     has_trimmed_video: bool = False
     has_audio: bool = False
+    steps_left: frozenset[Platform] = frozenset()
+    """Platforms on which something is left to do beside a published video."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def _no_upload(given: PlanInput, platform: Platform) -> str | None:
     target = given.facts.targets.get(platform)
     if target is None:
         return f"no {PLATFORM_NAMES[platform]} preset is configured for this recording"
-    if target.status is TargetStatus.UPLOADED:
+    if target.status is TargetStatus.UPLOADED and platform not in given.steps_left:
         return DONE
     if given.facts.download is not DownloadStatus.COMPLETED:
         return "there is no video yet: run the recording first"

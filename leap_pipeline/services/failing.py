@@ -5,8 +5,10 @@ A piece of work is the prepare phase (no platform) or the upload to one platform
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.states import DownloadStatus, Platform, Stage, StageStatus, TargetStatus
@@ -75,6 +77,8 @@ def _release_target(session: Session, locked: Locked, platform: Platform) -> Non
         move_target(session, recording_id, platform, TargetStatus.UPLOADED)
         return
     move_target(session, recording_id, platform, TargetStatus.NOT_UPLOADED)
+    if session.scalar(select(UploadSession.id).where(UploadSession.target_id == row.id)):
+        return  # the next run asks the platform what became of it
     name = PLATFORM_NAMES[platform]
     reason = f"the upload was stopped half-way: see whether the video is on {name}, then release it"
     hold(

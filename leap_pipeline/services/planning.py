@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session, lazyload
 
-from leap_pipeline.db.models.recordings import ProcessingStage
+from leap_pipeline.db.models.publishing import TargetStep
+from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.planner import (
     Plan,
@@ -15,7 +17,14 @@ from leap_pipeline.domain.planner import (
     refusal,
 )
 from leap_pipeline.domain.shapes.processing import ProcessingConfig
-from leap_pipeline.domain.states import Phase, Platform, Stage, StageStatus
+from leap_pipeline.domain.states import (
+    Phase,
+    Platform,
+    Stage,
+    StageStatus,
+    StepState,
+    TargetStatus,
+)
 from leap_pipeline.errors import DataError
 from leap_pipeline.services.configuration import load_processing
 from leap_pipeline.services.holds import planned_holds
@@ -59,7 +68,23 @@ def plan_input(session: Session, locked: Locked) -> PlanInput:
         holds=planned_holds(session, recording.id),
         has_trimmed_video=recording.processed_video_path is not None,
         has_audio=recording.processed_audio_path is not None,
+        steps_left=_steps_left(session, locked),
     )
+
+
+def _steps_left(session: Session, locked: Locked) -> frozenset[Platform]:
+    """Asked of the database only where something is published."""
+    if all(row.status != TargetStatus.UPLOADED for row in locked.targets.values()):
+        return frozenset()
+    found = session.scalars(
+        select(OutputTarget.target_type)
+        .join(TargetStep, TargetStep.target_id == OutputTarget.id)
+        .where(
+            OutputTarget.recording_id == locked.recording.id, TargetStep.state == StepState.PENDING
+        )
+        .distinct()
+    )
+    return frozenset(Platform(each) for each in found)
 
 
 def why_refused(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.db.models.recordings import OutputTarget, Recording
 from leap_pipeline.domain.planner import PLATFORM_OF, STAGE_ASSET, Asset
 from leap_pipeline.domain.shapes.registry import COLUMNS, validate_column
-from leap_pipeline.domain.states import DownloadStatus, Stage, StageStatus, TargetStatus
+from leap_pipeline.domain.states import DownloadStatus, Platform, Stage, StageStatus, TargetStatus
 from leap_pipeline.services.failing import fail_download, fail_stage, fail_target
 from leap_pipeline.services.moves import move_download, move_stage, move_target
 from leap_pipeline.services.projection import Locked
@@ -27,8 +27,10 @@ def start(session: Session, locked: Locked, asset: Asset, stage: Stage | None) -
             move_download(session, recording_id, DownloadStatus.IN_PROGRESS)
     elif asset in PLATFORM_OF:
         platform = PLATFORM_OF[asset]
-        # An upload whose worker died is taken up as it is: the platform may have some of it.
-        if facts.targets[platform].status is not TargetStatus.UPLOADING:
+        # An upload whose worker died is taken up as it is: the platform may have some of it. Of a
+        # published one only what stands beside the video is left to do.
+        status = facts.targets[platform].status
+        if status not in (TargetStatus.UPLOADING, TargetStatus.UPLOADED):
             move_target(session, recording_id, platform, TargetStatus.UPLOADING)
     elif stage is not None and facts.stages[stage].status is not StageStatus.IN_PROGRESS:
         move_stage(session, recording_id, stage, StageStatus.IN_PROGRESS)
@@ -51,10 +53,21 @@ def finish(
         session.execute(update(Recording).where(Recording.id == recording_id).values(**values))
     if asset in PLATFORM_OF:
         platform = PLATFORM_OF[asset]
-        meta = validate_column("output_targets", "target_meta", target_meta, kind=platform)
-        move_target(session, recording_id, platform, TargetStatus.UPLOADED, meta=meta)
+        if not _is_published(session, recording_id, platform):
+            meta = validate_column("output_targets", "target_meta", target_meta, kind=platform)
+            move_target(session, recording_id, platform, TargetStatus.UPLOADED, meta=meta)
     elif stage is not None and LAST_ASSET[stage] is asset:
         move_stage(session, recording_id, stage, StageStatus.COMPLETED)
+
+
+def _is_published(session: Session, recording_id: int, platform: Platform) -> bool:
+    """The receipt is written as soon as the platform has confirmed the video."""
+    status = session.scalar(
+        select(OutputTarget.status).where(
+            OutputTarget.recording_id == recording_id, OutputTarget.target_type == platform
+        )
+    )
+    return status == TargetStatus.UPLOADED
 
 
 def fail(session: Session, locked: Locked, asset: Asset, stage: Stage | None, reason: str) -> None:

@@ -32,6 +32,7 @@ from leap_pipeline.services.planning import ensure_stages, processing_config
 from leap_pipeline.services.projection import Locked, lock_recording, lock_row, refresh_status
 from leap_pipeline.services.quotas import refresh_storage
 from leap_pipeline.services.runs import end_run, requeue, settle_plan
+from leap_pipeline.services.targets import publish_by_itself
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
 
@@ -171,6 +172,10 @@ class Work:
             refresh_status(session, self.recording_id)
         self._busy = False
 
+    def let_go(self) -> None:
+        """Nothing more is to be done of what was begun: what became of it is written already."""
+        self._busy = False
+
     def fail(self, asset: Asset, begun: Begun | None, reason: str) -> None:
         """Mark the asset's stage FAILED; `close` then ends the run row as failed.
 
@@ -306,6 +311,8 @@ class Work:
             end_run(session, row, RunState.CANCELLED, plan.refused)
         elif not left:
             end_run(session, row, RunState.DONE)
+            if self.phase is Phase.PREPARE and not plan.selection:
+                publish_by_itself(session, self.recording_id)
         elif self.adopted:
             requeue(session, row, {"attempts": 0})
         else:
