@@ -26,10 +26,16 @@ from dagster._serdes import (
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
+from dagster_postgres.utils import set_pg_statement_timeout
 from dagster_shared.serdes.serdes import PackableValue
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Engine
 
 from leap_pipeline import logs
 from leap_pipeline.redaction import redact_tree
+
+# Of one process at a time, over the one that it keeps; threads that want more wait.
+MOST_CONNECTIONS = 20
 
 T = TypeVar("T", bound=PackableValue)
 
@@ -56,7 +62,50 @@ def _by_label(written: Any) -> Any:
     return found
 
 
-class _EventLog(PostgresEventLogStorage):
+class _Pooled:
+    """Keeps a connection open, where Dagster opens one for each call.
+
+    Opening one costs PostgreSQL and us more than most calls do. One that the server has closed
+    meanwhile is noticed before it is used.
+    """
+
+    postgres_url: str
+    _engine: Engine
+
+    def share(self, engine: Engine) -> None:
+        self._engine.dispose()
+        self._engine = engine
+
+    def optimize_for_webserver(
+        self,
+        statement_timeout: int,
+        pool_recycle: int,  # noqa: ARG002 - a closed one is noticed
+        max_overflow: int,
+    ) -> None:
+        """In Dagster's webserver: a limit for statements, in ms."""
+        self.share(_engine(self.postgres_url, max_overflow, statement_timeout))
+
+    def dispose(self) -> None:
+        super().dispose()  # type: ignore[misc]
+        self._engine.dispose()
+
+
+def _engine(url: str, most: int, statement_timeout: int = 0) -> Engine:
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=1,
+        max_overflow=most,
+        pool_pre_ping=True,
+    )
+    if statement_timeout:
+        event.listen(
+            engine, "connect", lambda raw, _: set_pg_statement_timeout(raw, statement_timeout)
+        )
+    return engine
+
+
+class _EventLog(_Pooled, PostgresEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         super().store_event(redacted(event))
 
@@ -64,12 +113,12 @@ class _EventLog(PostgresEventLogStorage):
         super().store_event_batch([redacted(event) for event in events])
 
 
-class _Runs(PostgresRunStorage):
+class _Runs(_Pooled, PostgresRunStorage):
     def add_daemon_heartbeat(self, daemon_heartbeat: DaemonHeartbeat) -> None:
         super().add_daemon_heartbeat(redacted(daemon_heartbeat))
 
 
-class _Schedules(PostgresScheduleStorage):
+class _Schedules(_Pooled, PostgresScheduleStorage):
     def create_tick(self, tick_data: TickData) -> InstigatorTick:
         return super().create_tick(redacted(tick_data))
 
@@ -84,6 +133,9 @@ class RedactingStorage(DagsterStorage[Any], ConfigurableClass):
         url = Path(url_file).read_text(encoding="utf-8").strip()
         self._inst_data = inst_data
         self._runs, self._events, self._schedules = _Runs(url), _EventLog(url), _Schedules(url)
+        engine = _engine(url, MOST_CONNECTIONS)
+        for each in (self._runs, self._events, self._schedules):
+            each.share(engine)
         super().__init__()  # type: ignore[no-untyped-call]
 
     @property

@@ -11,7 +11,9 @@ import pytest
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.settings import CHECKOUT, Settings
+from tests.support import postgres
 from tests.support.pipeline import Pipeline, pipeline
+from tests.support.postgres import TestServer
 from tests.support.supervised import with_free_ports
 
 SECONDS = 26
@@ -27,6 +29,25 @@ def short_lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*command, "-i", source, "-t", str(SECONDS), "-c", "copy", str(made)], check=True
     )
     return made
+
+
+@pytest.fixture(scope="module")
+def quiet_leap(
+    postgres_server: TestServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
+    """The same for what leaves nothing behind: one home for all tests of a module."""
+    folder = tmp_path_factory.mktemp("quiet")
+    with postgres_server.database() as url:
+        settings = Settings(
+            home=folder / "home",
+            storage_root=folder / "storage",
+            database_url=url.render_as_string(hide_password=False),
+        )
+        opened = Database(postgres.urls_of(url))
+        with pipeline(with_free_ports(settings), opened) as found:
+            assert found.leap("user", "add", "lecturer@example.org").returncode == 0
+            yield found
+        opened.dispose()
 
 
 @pytest.fixture

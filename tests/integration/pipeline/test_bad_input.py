@@ -69,34 +69,34 @@ def _one_sentence(error: str, word: str) -> None:
 
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_file_is_refused_and_leaves_nothing(
-    leap: Pipeline, short_lecture: Path, tmp_path: Path, kind: str
+    quiet_leap: Pipeline, short_lecture: Path, tmp_path: Path, kind: str
 ) -> None:
     make, word = BAD[kind]
     bad = make(tmp_path, short_lecture)
-    done = leap.leap("ingest", str(bad), "--user", "lecturer@example.org")
+    done = quiet_leap.leap("ingest", str(bad), "--user", "lecturer@example.org")
     assert done.returncode == 1
     _one_sentence(done.stderr, word)
-    assert leap.files() == {}
-    with leap.connect() as connection:
+    assert quiet_leap.files() == {}
+    with quiet_leap.connect() as connection:
         assert connection.execute("SELECT count(*) FROM recordings").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM stored_objects").fetchone() == (0,)
 
 
-def test_an_unknown_user_is_named(leap: Pipeline, short_lecture: Path) -> None:
-    done = leap.leap("ingest", str(short_lecture), "--user", "nobody@example.org")
+def test_an_unknown_user_is_named(quiet_leap: Pipeline, short_lecture: Path) -> None:
+    done = quiet_leap.leap("ingest", str(short_lecture), "--user", "nobody@example.org")
     assert done.returncode == 1
     _one_sentence(done.stderr, "nobody@example.org")
-    assert leap.files() == {}
+    assert quiet_leap.files() == {}
 
 
-def test_an_unknown_recording_is_named(leap: Pipeline) -> None:
-    done = leap.leap("run", "4711")
+def test_an_unknown_recording_is_named(quiet_leap: Pipeline) -> None:
+    done = quiet_leap.leap("run", "4711")
     assert done.returncode == 1
     _one_sentence(done.stderr, "4711")
 
 
-def test_debug_shows_the_traceback(leap: Pipeline) -> None:
-    done = leap.leap("--debug", "run", "4711")
+def test_debug_shows_the_traceback(quiet_leap: Pipeline) -> None:
+    done = quiet_leap.leap("--debug", "run", "4711")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
 

@@ -122,12 +122,14 @@ def test_a_frozen_worker_that_wakes_writes_nothing(leap: Pipeline, short_lecture
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_with_a_daemon_nobody_has_to_act(leap: Pipeline, short_lecture: Path) -> None:
+    """At some of the points: all of them are gone through without a daemon."""
+    points = POINTS[::2]
     recording_id = _ingest(leap, short_lecture)
-    leap.arm(POINTS[0])
+    leap.arm(points[0])
     leap.start("up")
     until(lambda: leap.json("status")["running"], "LEAP to be up")
     leap.start("run", str(recording_id))
-    for point, following in zip(POINTS, [*POINTS[1:], None], strict=True):
+    for point, following in zip(points, [*points[1:], None], strict=True):
         leap.wait_stopped()
         leap.arm(*([following] if following else []))
         leap.kill_worker(recording_id)
@@ -143,4 +145,5 @@ def test_with_a_daemon_nobody_has_to_act(leap: Pipeline, short_lecture: Path) ->
     )
     until(lambda: leap.summary(recording_id).run_state == "done", "the run to end")
     _is_whole(leap, recording_id)
-    assert _times_started(leap) == dict.fromkeys(ASSETS, 2)
+    killed = ("raw_video", "audio", "subtitles")
+    assert _times_started(leap) == {each: 2 if each in killed else 1 for each in ASSETS}
