@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,7 @@ from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.models.publishing import TargetStep
 from leap_pipeline.db.models.recordings import OutputTarget
+from leap_pipeline.domain.shapes.results import Sent
 from leap_pipeline.domain.states import STEP_MOVES, Platform, StepState, require_move
 from leap_pipeline.errors import MustWaitError, UserActionError
 from leap_pipeline.publishing.uploader import NotOffered
@@ -19,6 +22,7 @@ from leap_pipeline.services.moves import storable
 from leap_pipeline.services.work import Work
 
 NOT_WANTED = "it is not wanted any more"
+LISTING, THUMBNAIL, CAPTIONS, COLLECTION = "listing", "thumbnail", "captions", "collection"
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,15 @@ class StepLine:
 
 
 def decorate(
-    work: Work, platform: Platform, decorations: Sequence[Decoration], *, again: bool = False
+    work: Work, platform: Platform, decorations: Sequence[Decoration], *, update: bool = False
 ) -> None:
-    """Bring about what is wanted and not there yet; one that fails stops no other.
+    """Bring about what was asked for and is not there yet; one that fails stops no other.
 
-    `again` tries once more what was refused. Raises MustWaitError, at the end, where one of them
-    has to wait.
+    `update` asks for what is wanted now, and once more for what was refused; without it a video
+    that is published stays as it was sent. Raises MustWaitError, at the end, where one of them has
+    to wait.
     """
-    _want(work, platform, decorations, again=again)
+    _want(work, platform, decorations, update=update)
     waits: list[MustWaitError] = []
     for each in decorations:
         row = _read(work, platform, each)
@@ -91,7 +96,7 @@ def lines(session: Session, target_id: int) -> list[StepLine]:
 
 
 def _want(
-    work: Work, platform: Platform, decorations: Sequence[Decoration], *, again: bool
+    work: Work, platform: Platform, decorations: Sequence[Decoration], *, update: bool
 ) -> None:
     """Rows for what is wanted: pending where it is not there as it is to be."""
     with work.fenced() as session:
@@ -101,11 +106,28 @@ def _want(
             row = rows.pop((each.kind, each.name), None)
             if row is None:
                 session.execute(insert(TargetStep).values(**_new(work, target_id, each)))
-            elif row.wanted != each.wanted or (again and row.state == StepState.FAILED):
+            elif update and (row.wanted != each.wanted or row.state == StepState.FAILED):
                 _set(session, row, StepState.PENDING, {"wanted": each.wanted})
         for row in rows.values():
             if row.state == StepState.PENDING:
                 _set(session, row, StepState.SKIPPED, {"reason": NOT_WANTED})
+
+
+def note_listing(session: Session, user_id: str, target_id: int, sent: Sent) -> None:
+    """Title, description, tags and settings came with the video itself."""
+    digest = digest_of(sent)
+    values = {"state": StepState.DONE, "wanted": digest, "done": digest, "finished_at": func.now()}
+    session.execute(
+        insert(TargetStep)
+        .values(user_id=user_id, target_id=target_id, kind=LISTING, **values)
+        .on_conflict_do_update(constraint="uq_target_steps_name", set_=values)
+    )
+
+
+def digest_of(sent: Sent) -> str:
+    """What tells two listings apart: SHA-256 in hex."""
+    document = json.dumps(sent.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(document.encode()).hexdigest()
 
 
 def _new(work: Work, target_id: int, each: Decoration) -> dict[str, Any]:

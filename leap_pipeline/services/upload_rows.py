@@ -28,6 +28,7 @@ from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.credentials import keep_keys
 from leap_pipeline.services.moves import move_target
 from leap_pipeline.services.projection import lock_recording, refresh_status
+from leap_pipeline.services.target_steps import note_listing
 from leap_pipeline.services.work import Work
 
 MARKER_BYTES = 10
@@ -78,7 +79,7 @@ class UploadRows:
         with self._work.fenced() as session:
             values = {
                 "user_id": self._work.user_id,
-                "target_id": self._target_id(session),
+                "target_id": self.target_id(session),
                 "marker": secrets.token_hex(MARKER_BYTES),
                 **self._begun_with(file, sent, credential_id),
             }
@@ -156,7 +157,19 @@ class UploadRows:
                 meta["owner_id"] = video.owner_id
             checked = validate_column("output_targets", "target_meta", meta, kind=self._platform)
             move_target(session, recording_id, self._platform, TargetStatus.UPLOADED, meta=checked)
+            note_listing(session, self._work.user_id, row.target_id, self._stored(row).sent)
             refresh_status(session, recording_id)
+
+    def receipt(self) -> tuple[Video, str]:
+        """The video as the platform confirmed it, and its marker."""
+        with self._work.fenced() as session:
+            row = self._row(session)
+            target = session.get_one(OutputTarget, self.target_id(session), options=[lazyload("*")])
+            known = (target.target_meta or {}).get("url")
+            if row is None or row.video_id is None:
+                msg = f"Recording {self._work.recording_id} was never sent to {self._platform}."
+                raise DataError(msg)
+            return Video(row.video_id, known or "", row.owner_id), row.marker
 
     def _begun_with(self, file: VideoFile, sent: Sent, credential_id: int) -> dict[str, Any]:
         document = sent.model_dump(mode="json", exclude_unset=True)
@@ -192,12 +205,12 @@ class UploadRows:
     def _row(self, session: Session) -> UploadSession | None:
         return session.scalars(
             select(UploadSession)
-            .where(UploadSession.target_id == self._target_id(session))
+            .where(UploadSession.target_id == self.target_id(session))
             .options(lazyload("*"))
             .execution_options(populate_existing=True)
         ).one_or_none()
 
-    def _target_id(self, session: Session) -> int:
+    def target_id(self, session: Session) -> int:
         return session.scalars(
             select(OutputTarget.id).where(
                 OutputTarget.recording_id == self._work.recording_id,
@@ -208,7 +221,7 @@ class UploadRows:
     def _update(self, session: Session, values: dict[str, Any]) -> None:
         session.execute(
             update(UploadSession)
-            .where(UploadSession.target_id == self._target_id(session))
+            .where(UploadSession.target_id == self.target_id(session))
             .values(**values)
             .execution_options(synchronize_session=False)
         )
