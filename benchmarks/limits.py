@@ -2,9 +2,9 @@
 
     python -m benchmarks.limits [--queued 1000] [--recordings 20]
 
-A user who may run one recording at once runs one, one who may run five runs five; a raised limit
-is in force within seconds; one user's single recording begins while another has a thousand queued.
-Prints JSON.
+A user who may run one recording at once runs one; one who may run five runs five, each of which
+waits a while in the database; a raised limit is in force within seconds; one user's single
+recording begins while another has a thousand queued. Prints JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -23,18 +25,36 @@ from resources.leap import USER_TAG
 
 SLOTS = 6
 PATIENCE = 900.0
+SLOW_SECONDS = 25
+SLOW = f"""
+CREATE FUNCTION drill_slow() RETURNS TRIGGER LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep({SLOW_SECONDS}); RETURN NEW; END $$;
+CREATE TRIGGER drill_slow AFTER UPDATE OF download_status ON recordings FOR EACH ROW
+    WHEN (NEW.download_status = 'COMPLETED') EXECUTE FUNCTION drill_slow()
+"""
+QUICK = "DROP FUNCTION drill_slow CASCADE"
 BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+@contextmanager
+def slow(home: Home) -> Iterator[None]:
+    """Runs that take a while and no CPU: more than two trivial ones never go on at once here."""
+    home.execute(SLOW)
+    try:
+        yield
+    finally:
+        home.execute(QUICK)
 
 
 def drain(home: Home, user_id: str, count: int) -> dict[str, float]:
     """All of the user's recordings; the most that ran at once, and how long it took."""
-    before, begun, most = home.done(user_id), time.monotonic(), 0
+    before, since, most = home.done(user_id), time.monotonic(), 0
     home.request(home.ingest(user_id, count))
     while home.done(user_id) < before + count:
         most = max(most, home.running(user_id))
-        assert time.monotonic() - begun < PATIENCE, "the queue does not drain"
-        time.sleep(0.1)
-    return {"most_at_once": most, "seconds": round(time.monotonic() - begun, 1)}
+        assert time.monotonic() - since < PATIENCE, "the queue does not drain"
+        time.sleep(0.5)
+    return {"most_at_once": most, "seconds": round(time.monotonic() - since, 1)}
 
 
 def begun(dagster: dg.DagsterInstance, user_id: str) -> int:
@@ -60,11 +80,11 @@ def raise_limit(home: Home, dagster: dg.DagsterInstance) -> float:
 
 
 def single(home: Home, dagster: dg.DagsterInstance, queued: int) -> dict[str, float]:
-    """One recording of a user, while another has so many queued and all the slots he may have."""
+    """One recording of a user, while another has so many queued."""
     many = home.user("many@drill.example", "Enterprise")
     one = home.user("single@drill.example", "Free")
     home.request(home.ingest(many, queued))
-    until(lambda: begun(dagster, many) >= SLOTS - 1, "the slots to be taken", PATIENCE)
+    until(lambda: begun(dagster, many) >= 2, "both cores to be busy", PATIENCE)
     (recording,) = home.ingest(one, 1)
     home.request([recording])
     left = until(lambda: begun(dagster, one) > 0, "the single one to leave the queue", 300)
@@ -84,12 +104,14 @@ def main() -> None:
             free = home.user("free@drill.example", "Free")
             pro = home.user("pro@drill.example", "Pro")
             warm = drain(home, pro, 1)
+            with slow(home):
+                five = drain(home, pro, given.recordings)
             result = {
                 "machine": machine(),
                 "slots": SLOTS,
                 "first_run": warm,
                 "free": drain(home, free, given.recordings),
-                "pro": drain(home, pro, given.recordings),
+                "pro": five,
                 "raise_in_force_after_seconds": raise_limit(home, dagster),
                 "single": single(home, dagster, given.queued),
             }

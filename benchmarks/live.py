@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import psycopg
 from sqlalchemy import func, select, update
 
 from benchmarks.overhead import trivial
@@ -151,6 +152,12 @@ class Home:
         with self.database.system() as session:
             statement = select(func.count()).select_from(RecordingRun).where(*where)  # type: ignore[arg-type]
             return session.scalar(statement) or 0
+
+    def execute(self, sql: str) -> None:
+        """As the owner of the schema."""
+        url = resolve(self.settings).migration.set(drivername="postgresql")
+        with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+            connection.execute(sql)
 
     @contextmanager
     def dagster(self) -> Iterator[dg.DagsterInstance]:
