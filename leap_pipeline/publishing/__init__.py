@@ -1,1 +1,0 @@
-"""Clients of the platforms to which lectures are published."""

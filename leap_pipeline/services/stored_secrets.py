@@ -9,11 +9,11 @@ from sqlalchemy import Column, Row, func, select
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.engine import Database
-from leap_pipeline.db.models.users import UserCredential
+from leap_pipeline.db.metadata import metadata
 from leap_pipeline.security.vault import Vault
 
 # Every column that holds tokens of the vault; its table has an integer `id`.
-_TABLES = UserCredential.metadata.tables
+_TABLES = metadata.tables
 ENCRYPTED: tuple[Column[str], ...] = (
     _TABLES["user_credentials"].c.encrypted_data,
     _TABLES["upload_sessions"].c.session,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import (
     Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Integer,
@@ -85,6 +86,8 @@ def plain(column: Column[Any], owner: str, tag: str) -> Any:
         return Jsonb({})
     if isinstance(kind, Boolean):
         return True
+    if isinstance(kind, Date):
+        return date(2026, 11, 22)
     if isinstance(kind, DateTime):
         return datetime(2026, 11, 22, tzinfo=UTC)
     if isinstance(kind, INET):

@@ -192,6 +192,10 @@ WRONG: dict[str, list[tuple[Any, list[str]]]] = {
         ("audio", ["selection"]),
         (["audio", 3], ["selection[1]"]),
     ],
+    "upload_sessions.sent": [
+        ({"title": 5}, ["sent.title"]),
+        ({"caption": []}, ["sent.caption"]),
+    ],
     "celery_beat_schedule_entry.args": [
         ([1], ["args"]),
     ],
