@@ -1,0 +1,66 @@
+"""How long a platform is asked about a published video, and what its answers mean. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+PROCESSING, PROCESSED, FAILED, GONE = "processing", "processed", "failed", "gone"
+
+FIRST_GAP = timedelta(seconds=30)
+LONGEST_GAP = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=3)
+SETTLING = timedelta(hours=1)
+"""A platform may take so long to list a video that it has."""
+FIRST_REST = timedelta(minutes=1)
+LONGEST_REST = timedelta(hours=6)
+LEAST_TOLERANCE = 1.0  # seconds: platforms round
+TOLERANCE = 0.01  # of the playing time
+
+UNSAID = "It does not say how long it plays."
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is stored of a look; without a `gap` it was the last one."""
+
+    state: str
+    note: str | None
+    gap: timedelta | None
+
+
+def next_gap(age: timedelta) -> timedelta | None:
+    """How long until the next look at a video that was uploaded `age` ago; None after three days.
+
+    The gaps grow from half a minute to an hour.
+    """
+    left = GIVE_UP_AFTER - age
+    if left <= timedelta():
+        return None
+    return min(max(age / 2, FIRST_GAP), LONGEST_GAP, left)
+
+
+def rest(age: timedelta) -> timedelta:
+    """How long to leave a platform alone that could not answer about such a video."""
+    return min(max(age / 2, FIRST_REST), LONGEST_REST)
+
+
+def judge(state: str, seconds: float | None, reason: str | None, age: timedelta) -> Judged:
+    """What an answer comes to, for a video that was uploaded `age` ago.
+
+    `seconds` of playing time, None while the platform does not tell.
+    """
+    gap = next_gap(age)
+    if state == GONE and age < SETTLING:
+        return Judged(PROCESSING, "It is not listed yet.", gap)
+    if state == PROCESSED and seconds is None:
+        return Judged(PROCESSING if gap else PROCESSED, UNSAID, gap)
+    if state == PROCESSING and gap is None:
+        days = GIVE_UP_AFTER.days
+        return Judged(PROCESSING, reason or f"It is still processing after {days} days.", None)
+    return Judged(state, reason, gap if state == PROCESSING else None)
+
+
+def right_duration(sent: float, there: float) -> bool:
+    """Whether two playing times (seconds) are the same: within a second or one per cent."""
+    return abs(sent - there) <= max(LEAST_TOLERANCE, TOLERANCE * sent)
