@@ -1,0 +1,252 @@
+"""What a person does about a published video: change it, take it away, settle a doubt about it.
+
+Always by the id that is stored, never by looking for a title.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.publishing import TargetStep, UploadSession
+from leap_pipeline.db.models.recordings import OutputTarget
+from leap_pipeline.db.models.runs import RecordingRun
+from leap_pipeline.domain.holds import HoldKind
+from leap_pipeline.domain.permissions import Permission, Rights, require
+from leap_pipeline.domain.planner import PLATFORM_NAMES
+from leap_pipeline.domain.states import (
+    Phase,
+    Platform,
+    RunState,
+    StepState,
+    TargetStatus,
+    UploadState,
+)
+from leap_pipeline.errors import AlreadyRunning, UserActionError
+from leap_pipeline.publishing.uploader import Publisher, Video
+from leap_pipeline.services.audit import Actor, record
+from leap_pipeline.services.holds import live_holds, release
+from leap_pipeline.services.liveness import WorkLock, lock_class
+from leap_pipeline.services.moves import move_target
+from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
+from leap_pipeline.services.runs import Requested, end_run, live_run, request_run
+from leap_pipeline.services.target_steps import LISTING
+from leap_pipeline.services.upload_rows import FIRST_LOOK, MARKER_BYTES
+
+UPDATE = "update"
+"""`recording_runs.forced_from` of a run that was asked for to change what is published."""
+LOCK_SECONDS = 5.0
+CHANGED = "what is published was changed by hand"
+
+
+@dataclass(frozen=True)
+class Editor:
+    """Who asks, and what that person may do."""
+
+    actor: Actor
+    rights: Rights
+
+
+def request_update(
+    session: Session, recording_id: int, platform: Platform, editor: Editor
+) -> Requested:
+    """Queue a run that makes what stands beside a published video what is configured now.
+
+    Raises UserActionError where the person may not, or where nothing is published there.
+    """
+    require(editor.rights, Permission.UPDATE_UPLOADED_VIDEOS)
+    target = _published(lock_recording(session, recording_id), platform)
+    session.execute(
+        update(TargetStep)
+        .where(
+            TargetStep.target_id == target.id,
+            TargetStep.kind == LISTING,
+            TargetStep.state != StepState.PENDING,
+        )
+        .values(state=StepState.PENDING)
+    )
+    requested = request_run(
+        session,
+        recording_id,
+        requested_by=editor.actor.name,
+        phase=Phase.PUBLISH,
+        platform=platform,
+    )
+    session.execute(
+        update(RecordingRun).where(RecordingRun.id == requested.run_id).values(forced_from=UPDATE)
+    )
+    _tell(session, editor.actor, "update", target)
+    return requested
+
+
+def retract(
+    database: Database,
+    publisher: Publisher,
+    user_id: str,
+    recording_id: int,
+    platform: Platform,
+    editor: Editor,
+    reason: str,
+) -> None:
+    """Delete the video on the platform, and forget the upload: it may be published anew.
+
+    Killed in between it is said again: a video that is gone is no error. Raises UserActionError
+    where the person may not, where nothing is published, and where an upload or update goes on.
+    """
+    require(editor.rights, Permission.UPDATE_UPLOADED_VIDEOS)
+    with _nobody_works(database, recording_id, platform):
+        with database.tenant(user_id) as session:
+            locked = lock_recording(session, recording_id)
+            target = _published(locked, platform)
+            video = video_of(session, target)
+            live = live_run(session, recording_id, Phase.PUBLISH, platform)
+            if live is not None:
+                end_run(session, live, RunState.CANCELLED, CHANGED)
+        publisher.retract(video)
+        with database.tenant(user_id) as session:
+            locked = lock_recording(session, recording_id)
+            target = _published(locked, platform)
+            forget_upload(session, target.id)
+            move_target(session, recording_id, platform, TargetStatus.NOT_UPLOADED, reason=reason)
+            refresh_status(session, recording_id)
+            _tell(session, editor.actor, "retract", target, reason=reason, video=video.video_id)
+
+
+def settle_doubt(
+    session: Session,
+    recording_id: int,
+    platform: Platform,
+    video: Video | None,
+    now: datetime,
+    editor: Editor,
+) -> None:
+    """A person has looked: this is the video, or there is none and it may be sent again.
+
+    Releases the hold. Raises UserActionError where there is no doubt about that upload.
+    """
+    require(editor.rights, Permission.UPLOAD)
+    locked = lock_recording(session, recording_id)
+    doubts = [
+        row
+        for row in live_holds(session, recording_id)
+        if row.kind == HoldKind.DOUBTFUL_UPLOAD and row.target_type == platform
+    ]
+    target = locked.targets.get(platform)
+    if target is None or not doubts:
+        name = PLATFORM_NAMES[platform]
+        msg = f"There is no doubt about the {name} upload of recording {recording_id}."
+        raise UserActionError(msg)
+    if video is None:
+        # Another marker: what turns up with the old one is not taken for the new upload.
+        session.execute(
+            update(UploadSession)
+            .where(UploadSession.target_id == target.id)
+            .values(
+                state=UploadState.PLANNED,
+                marker=secrets.token_hex(MARKER_BYTES),
+                generation=UploadSession.generation + 1,
+                session=None,
+                video_id=None,
+                owner_id=None,
+                account=None,
+                opened_at=None,
+                absences=0,
+                absent_at=None,
+            )
+        )
+    else:
+        _take_for_uploaded(session, target, video, now)
+    for row in doubts:
+        release(session, row.id, editor.actor)
+    refresh_status(session, recording_id)
+    said = video.video_id if video is not None else None
+    _tell(session, editor.actor, "settle", target, video=said)
+
+
+def video_of(session: Session, target: OutputTarget) -> Video:
+    """The published video of a target, by what is stored of it."""
+    meta = target.target_meta or {}
+    if not meta.get("video_id"):
+        name = PLATFORM_NAMES[Platform(target.target_type)]
+        msg = (
+            f"The id of the {name} video of recording {target.recording_id} is not known: "
+            "change it on the platform itself."
+        )
+        raise UserActionError(msg)
+    owner = session.scalar(
+        select(UploadSession.owner_id).where(UploadSession.target_id == target.id)
+    )
+    return Video(meta["video_id"], meta.get("url") or "", owner or meta.get("owner_id"))
+
+
+def forget_upload(session: Session, target_id: int) -> None:
+    """Nothing of the upload counts any more."""
+    session.execute(delete(TargetStep).where(TargetStep.target_id == target_id))
+    session.execute(delete(UploadSession).where(UploadSession.target_id == target_id))
+
+
+@contextmanager
+def _nobody_works(database: Database, recording_id: int, platform: Platform) -> Iterator[None]:
+    """Hold the lock of the target's worker."""
+    lock = WorkLock(database.lock_connection(), lock_class(Phase.PUBLISH, platform), recording_id)
+    try:
+        if not lock.acquire(LOCK_SECONDS):
+            name = PLATFORM_NAMES[platform]
+            msg = f"An upload of recording {recording_id} to {name} goes on: cancel it or wait."
+            raise AlreadyRunning(msg)
+        yield
+    finally:
+        lock.release()
+
+
+def _published(locked: Locked, platform: Platform) -> OutputTarget:
+    target = locked.targets.get(platform)
+    if target is None or target.status != TargetStatus.UPLOADED:
+        name = PLATFORM_NAMES[platform]
+        msg = f"Recording {locked.recording.id} is not published on {name}: publish it first."
+        raise UserActionError(msg)
+    return target
+
+
+def _take_for_uploaded(session: Session, target: OutputTarget, video: Video, now: datetime) -> None:
+    session.execute(
+        update(UploadSession)
+        .where(UploadSession.target_id == target.id)
+        .values(
+            state=UploadState.UPLOADED,
+            session=None,
+            video_id=video.video_id,
+            owner_id=video.owner_id,
+            uploaded_at=now,
+            processing="processing",
+            next_look_at=now + FIRST_LOOK,
+        )
+    )
+    platform = Platform(target.target_type)
+    if target.status != TargetStatus.UPLOADING:
+        move_target(session, target.recording_id, platform, TargetStatus.UPLOADING)
+    meta: dict[str, object] = {"video_id": video.video_id, "url": video.url}
+    if video.owner_id is not None:
+        meta["owner_id"] = video.owner_id
+    move_target(session, target.recording_id, platform, TargetStatus.UPLOADED, meta=meta)
+
+
+def _tell(
+    session: Session, actor: Actor, action: str, target: OutputTarget, **said: object
+) -> None:
+    record(
+        session,
+        actor,
+        f"publication.{action}",
+        "recording",
+        target.recording_id,
+        owner_id=target.user_id,
+        after={"target": target.target_type, **said},
+    )
