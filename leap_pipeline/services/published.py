@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.engine import Database
@@ -38,7 +39,7 @@ from leap_pipeline.services.moves import move_target
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
 from leap_pipeline.services.runs import Requested, end_run, live_run, request_run
 from leap_pipeline.services.target_steps import LISTING
-from leap_pipeline.services.upload_rows import FIRST_LOOK, MARKER_BYTES
+from leap_pipeline.services.upload_rows import FIRST_LOOK, MARKER_BYTES, video_of
 
 UPDATE = "update"
 """`recording_runs.forced_from` of a run that was asked for to change what is published."""
@@ -63,14 +64,11 @@ def request_update(
     """
     require(editor.rights, Permission.UPDATE_UPLOADED_VIDEOS)
     target = _published(lock_recording(session, recording_id), platform)
+    # What the original platform published has no steps yet.
     session.execute(
-        update(TargetStep)
-        .where(
-            TargetStep.target_id == target.id,
-            TargetStep.kind == LISTING,
-            TargetStep.state != StepState.PENDING,
-        )
-        .values(state=StepState.PENDING)
+        insert(TargetStep)
+        .values(user_id=target.user_id, target_id=target.id, kind=LISTING)
+        .on_conflict_do_update(constraint="uq_target_steps_name", set_={"state": StepState.PENDING})
     )
     requested = request_run(
         session,
@@ -168,22 +166,6 @@ def settle_doubt(
     refresh_status(session, recording_id)
     said = video.video_id if video is not None else None
     _tell(session, editor.actor, "settle", target, video=said)
-
-
-def video_of(session: Session, target: OutputTarget) -> Video:
-    """The published video of a target, by what is stored of it."""
-    meta = target.target_meta or {}
-    if not meta.get("video_id"):
-        name = PLATFORM_NAMES[Platform(target.target_type)]
-        msg = (
-            f"The id of the {name} video of recording {target.recording_id} is not known: "
-            "change it on the platform itself."
-        )
-        raise UserActionError(msg)
-    owner = session.scalar(
-        select(UploadSession.owner_id).where(UploadSession.target_id == target.id)
-    )
-    return Video(meta["video_id"], meta.get("url") or "", owner or meta.get("owner_id"))
 
 
 def forget_upload(session: Session, target_id: int) -> None:

@@ -66,6 +66,9 @@ def decorate(
         if row is None or row.state != StepState.PENDING:
             continue
         work.check()
+        if row.done == each.wanted:  # it was asked for again and is there as it is to be
+            _move(work, row, StepState.DONE, {"wanted": each.wanted})
+            continue
         try:
             external_id = each.act(row.external_id)
         except MustWaitError as wait:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.db.models.recordings import OutputTarget
+from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.shapes.registry import read_column, validate_column
 from leap_pipeline.domain.shapes.results import Sent
 from leap_pipeline.domain.states import (
@@ -22,7 +23,7 @@ from leap_pipeline.domain.states import (
     UploadState,
     require_move,
 )
-from leap_pipeline.errors import DataError
+from leap_pipeline.errors import DataError, UserActionError
 from leap_pipeline.publishing.uploader import Opened, Upload, Video, VideoFile
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.credentials import keep_keys
@@ -160,16 +161,12 @@ class UploadRows:
             note_listing(session, self._work.user_id, row.target_id, self._stored(row).sent)
             refresh_status(session, recording_id)
 
-    def receipt(self) -> tuple[Video, str]:
-        """The video as the platform confirmed it, and its marker."""
+    def receipt(self) -> tuple[Video, str | None]:
+        """The published video, and its marker; one of the original platform has none."""
         with self._work.fenced() as session:
             row = self._row(session)
             target = session.get_one(OutputTarget, self.target_id(session), options=[lazyload("*")])
-            known = (target.target_meta or {}).get("url")
-            if row is None or row.video_id is None:
-                msg = f"Recording {self._work.recording_id} was never sent to {self._platform}."
-                raise DataError(msg)
-            return Video(row.video_id, known or "", row.owner_id), row.marker
+            return video_of(session, target), row.marker if row is not None else None
 
     def _begun_with(self, file: VideoFile, sent: Sent, credential_id: int) -> dict[str, Any]:
         document = sent.model_dump(mode="json", exclude_unset=True)
@@ -233,3 +230,19 @@ class UploadRows:
         what = f"the upload of recording {self._work.recording_id} to {self._platform}"
         require_move(what, UPLOAD_MOVES, current, wanted)
         self._update(session, {"state": wanted, **values})
+
+
+def video_of(session: Session, target: OutputTarget) -> Video:
+    """The published video of a target, by what is stored of it."""
+    meta = target.target_meta or {}
+    if not meta.get("video_id"):
+        name = PLATFORM_NAMES[Platform(target.target_type)]
+        msg = (
+            f"The id of the {name} video of recording {target.recording_id} is not known: "
+            "change it on the platform itself."
+        )
+        raise UserActionError(msg)
+    owner = session.scalar(
+        select(UploadSession.owner_id).where(UploadSession.target_id == target.id)
+    )
+    return Video(meta["video_id"], meta.get("url") or "", owner or meta.get("owner_id"))
