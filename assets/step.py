@@ -40,7 +40,8 @@ class Made:
     """Entered already; left when the artifacts are in place, or cannot be put there."""
 
 
-Make = Callable[[Work, Begun, Path], Made]
+Make = Callable[[Work, Begun, Path], Made | None]
+"""None: what became of it is written already, and nothing was made."""
 Declare = Callable[[Callable[..., Iterator[Step]]], dg.AssetsDefinition]
 
 
@@ -106,6 +107,9 @@ def perform(
             return
         with work.scratch(asset) as folder:
             made = make(work, begun, folder)
+            if made is None:
+                work.let_go()
+                return
             with ExitStack() as held:
                 held.push(made.held)
                 work.complete(

@@ -1,0 +1,181 @@
+"""`leap publish`: send what is prepared to its platforms, change it there, take it away."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from sqlalchemy import select
+
+from leap_pipeline.commands.context import Platform as Opened
+from leap_pipeline.commands.context import known_recording, open_platform, print_json, say
+from leap_pipeline.commands.steer import HERE
+from leap_pipeline.db.models.recordings import OutputTarget, Recording
+from leap_pipeline.db.models.templates import OutputPreset
+from leap_pipeline.domain.permissions import Rights
+from leap_pipeline.domain.planner import PLATFORM_NAMES
+from leap_pipeline.domain.states import Platform
+from leap_pipeline.errors import InputError, UserActionError
+from leap_pipeline.publishing.uploader import Video
+from leap_pipeline.security.vault import load_vault
+from leap_pipeline.services import published
+from leap_pipeline.services.platform_accounts import PlatformAccounts
+from leap_pipeline.services.published import Editor
+from leap_pipeline.services.runs import Requested, why_nothing
+from leap_pipeline.services.target_steps import lines
+from leap_pipeline.services.targets import ensure_targets, request_publishing
+
+app = typer.Typer(
+    help="Publish recordings, and look after what is published.", no_args_is_help=True
+)
+EDITOR = Editor(HERE, Rights())
+
+RecordingName = Annotated[str, typer.Argument(help="Number (142) or partition (000001-142).")]
+On = Annotated[
+    Platform | None, typer.Option("--on", case_sensitive=False, help="Only this platform.")
+]
+Only = Annotated[Platform, typer.Option("--on", case_sensitive=False, help="The platform.")]
+
+
+@app.command()
+def send(recording: RecordingName, *, on: On = None) -> None:
+    """Queue the uploads of a prepared recording, and what is left to do beside them."""
+    opened = open_platform()
+    number = known_recording(opened, recording)
+    with opened.database.system() as session:
+        asked = request_publishing(
+            session,
+            number,
+            requested_by=HERE.name,
+            platforms=None if on is None else [on],
+        )
+    if not asked:
+        msg = (
+            f"Recording {number} is published nowhere: give its template presets "
+            "(`output_config.preset_ids`)."
+        )
+        raise UserActionError(msg)
+    for platform, requested in asked.items():
+        say(f"{PLATFORM_NAMES[platform]}: {_queued(requested)}")
+
+
+@app.command()
+def status(
+    recording: RecordingName,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Where a recording is published, and what stands beside it there."""
+    opened = open_platform()
+    number = known_recording(opened, recording)
+    with opened.database.system() as session:
+        targets = ensure_targets(session, number).targets
+        found = [
+            {
+                "platform": str(platform),
+                "status": row.status,
+                "url": (row.target_meta or {}).get("url"),
+                "reason": row.failed_reason,
+                "steps": [asdict(line) for line in lines(session, row.id)],
+            }
+            for platform, row in targets.items()
+        ]
+    if as_json:
+        print_json({"recording_id": number, "targets": found})
+        return
+    for target in found:
+        about = target["url"] or target["reason"] or ""
+        say(f"{target['platform']}: {target['status']} {about}".rstrip())
+        for step in target["steps"]:
+            name = f" {step['name']}" if step["name"] else ""
+            why = f": {step['reason']}" if step["reason"] else ""
+            say(f"  {step['kind']}{name}: {step['state']}{why}")
+    if not found:
+        say(f"Recording {number} is published nowhere.")
+
+
+@app.command()
+def update(recording: RecordingName, *, on: Only) -> None:
+    """Make what stands beside a published video what is configured now."""
+    opened = open_platform()
+    number = known_recording(opened, recording)
+    with opened.database.system() as session:
+        requested = published.request_update(session, number, on, EDITOR)
+    say(f"{PLATFORM_NAMES[on]}: {_queued(requested)}")
+
+
+@app.command()
+def retract(
+    recording: RecordingName,
+    *,
+    on: Only,
+    reason: Annotated[str, typer.Option(help="Why, for whoever meets it later.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the video on the platform; the recording stays and may be published again."""
+    opened = open_platform()
+    number = known_recording(opened, recording)
+    if not yes:
+        typer.confirm(f"Delete the {PLATFORM_NAMES[on]} video of recording {number}?", abort=True)
+    user_id, credential_id = _account(opened, number, on)
+    vault = load_vault(opened.settings)
+    with PlatformAccounts(opened.database, vault, opened.settings) as accounts:
+        publisher = accounts.publisher(user_id, credential_id, on)
+        published.retract(opened.database, publisher, user_id, number, on, EDITOR, reason)
+    say(f"{PLATFORM_NAMES[on]}: the video of recording {number} is gone.")
+
+
+@app.command()
+def settle(
+    recording: RecordingName,
+    *,
+    on: Only,
+    video: Annotated[
+        str | None, typer.Option(help="The id of the video that is there (VK: owner_id_video_id).")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--send-again", help="There is none: it may be sent again.")
+    ] = False,
+) -> None:
+    """Decide a doubtful upload, after you have looked on the platform."""
+    if (video is None) is not again:
+        msg = "Say what you found: --video ID where it is there, --send-again where it is not."
+        raise InputError(msg)
+    opened = open_platform()
+    number = known_recording(opened, recording)
+    user_id, credential_id = _account(opened, number, on)
+    found: Video | None = None
+    if video is not None:
+        vault = load_vault(opened.settings)
+        with PlatformAccounts(opened.database, vault, opened.settings) as accounts:
+            found = accounts.known_video(user_id, credential_id, on, video)
+    with opened.database.system() as session:
+        published.settle_doubt(session, number, on, found, datetime.now(UTC), EDITOR)
+    what = f"{found.url} is its video" if found is not None else "it may be sent again"
+    say(f"{PLATFORM_NAMES[on]}: {what}.")
+
+
+def _queued(requested: Requested) -> str:
+    if requested.run_id is None:
+        return why_nothing(requested.plan)
+    return f"queued (run {requested.run_id})"
+
+
+def _account(opened: Opened, recording_id: int, platform: Platform) -> tuple[str, int]:
+    """The owner, and the account that the target's preset has."""
+    with opened.database.system() as session:
+        row = session.execute(
+            select(Recording.user_id, OutputPreset.credential_id)
+            .join(OutputTarget, OutputTarget.recording_id == Recording.id)
+            .outerjoin(OutputPreset, OutputPreset.id == OutputTarget.preset_id)
+            .where(Recording.id == recording_id, OutputTarget.target_type == platform)
+        ).one_or_none()
+    if row is None or row[0] is None or row[1] is None:
+        msg = (
+            f"Recording {recording_id} has no preset with a {PLATFORM_NAMES[platform]} account: "
+            "choose one in its template's preset."
+        )
+        raise UserActionError(msg)
+    return row[0], row[1]
