@@ -1,6 +1,6 @@
 """Google's refusals as errors: what is wrong and what to do, by Google's own reason.
 
-    https://developers.google.com/youtube/v3/docs/errors
+https://developers.google.com/youtube/v3/docs/errors
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from leap_pipeline.errors import DataError, LeapError, MustWaitError, TransientError, UserActionError
+from leap_pipeline.errors import (
+    DataError,
+    LeapError,
+    MustWaitError,
+    TransientError,
+    UserActionError,
+)
 from leap_pipeline.redaction import redact
 from leap_pipeline.web.calls import Again, Answer
 from leap_pipeline.web.errors import CredentialRefused

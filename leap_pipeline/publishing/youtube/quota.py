@@ -1,6 +1,6 @@
 """What each call to the YouTube Data API costs, and who keeps the account of it.
 
-    https://developers.google.com/youtube/v3/determine_quota_cost
+https://developers.google.com/youtube/v3/determine_quota_cost
 """
 
 from __future__ import annotations
