@@ -76,6 +76,38 @@ class Settings(BaseSettings):
     zoom_rate_plan: Literal["free", "pro", "business"] = Field(
         default="pro", description="Zoom's plan of the accounts, which says how often it answers."
     )
+    public_url: str = Field(
+        default="http://localhost:8501",
+        description=(
+            "Where browsers reach LEAP; platforms send people back to "
+            "`<public_url>/oauth/<platform>/callback`."
+        ),
+    )
+    google_client_id: str | None = Field(
+        default=None, description="LEAP's own app at Google, through which users connect YouTube."
+    )
+    google_client_secret: SecretStr | None = Field(default=None, description="The app's secret.")
+    google_auth_url: str = Field(
+        default="https://accounts.google.com/o/oauth2/v2/auth",
+        description="Where people log in at Google.",
+    )
+    google_token_url: str = Field(
+        default="https://oauth2.googleapis.com",
+        description="Where Google gives out tokens (`/token`) and ends them (`/revoke`).",
+    )
+    youtube_api_url: str = Field(
+        default="https://youtube.googleapis.com", description="The YouTube Data API."
+    )
+    vk_client_id: str | None = Field(
+        default=None, description="LEAP's own app at VK, through which users connect accounts."
+    )
+    vk_id_url: str = Field(
+        default="https://id.vk.com", description="VK ID: where people log in, and its tokens."
+    )
+    vk_oauth_url: str = Field(
+        default="https://oauth.vk.com", description="Where people log in for VK's implicit flow."
+    )
+    vk_api_url: str = Field(default="https://api.vk.com/method", description="VK's API.")
     poll_interval_minutes: int = Field(
         default=15, ge=1, description="Between two polls of a source that says nothing itself."
     )

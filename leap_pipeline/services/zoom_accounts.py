@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -22,13 +22,16 @@ from leap_pipeline.db.engine import Database
 from leap_pipeline.domain.credentials import Credential, ZoomServerToServer, ZoomUser
 from leap_pipeline.domain.shapes.sources import ZoomSource
 from leap_pipeline.errors import InputError
+from leap_pipeline.oauth.platform import App
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.credentials import Credentials
+from leap_pipeline.services.grants import PATIENCE as TOKEN_PATIENCE
+from leap_pipeline.services.grants import StoredGrant
+from leap_pipeline.services.oauth_platforms import OAuthPlatforms
 from leap_pipeline.services.rate_limits import SharedGate
-from leap_pipeline.services.zoom_tokens import UserToken
 from leap_pipeline.settings import Settings
 from leap_pipeline.sources.zoom.client import Who, Window, ZoomClient
-from leap_pipeline.sources.zoom.oauth import App, TokenEndpoint, account_of
+from leap_pipeline.sources.zoom.oauth import TokenEndpoint, account_of
 from leap_pipeline.sources.zoom.tokens import ServerToServerToken
 from leap_pipeline.web.calls import TIMEOUT
 from leap_pipeline.web.tokens import TokenSource
@@ -36,8 +39,6 @@ from leap_pipeline.web.tokens import TokenSource
 ZoomCredential = ZoomServerToServer | ZoomUser
 
 LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-# Others wait meanwhile, for the row of a grant or the lock of an app's token.
-TOKEN_PATIENCE = timedelta(seconds=20)
 COUNTED = 300
 
 
@@ -68,6 +69,9 @@ class ZoomAccounts:
             patience=TOKEN_PATIENCE,
             clock=clock,
             sleep=sleep,
+        )
+        self._platforms = OAuthPlatforms(
+            self._http, settings, patience=TOKEN_PATIENCE, clock=clock, sleep=sleep
         )
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, int], tuple[ZoomCredential, ZoomClient]] = {}
@@ -171,20 +175,15 @@ class ZoomAccounts:
         if isinstance(found, ZoomServerToServer):
             app = App(found.client_id, found.client_secret)
             return ServerToServerToken(self._endpoint, app, found.account_id, clock=self._clock)
-        return UserToken(
+        return StoredGrant(
             self._database,
             self._vault,
-            self._endpoint,
+            self._platforms,
             user_id,
             credential_id,
-            self._own_app(),
             clock=self._clock,
             sleep=self._sleep,
         )
-
-    def _own_app(self) -> App | None:
-        name, secret = self._settings.zoom_client_id, self._settings.zoom_client_secret
-        return App(name, secret) if name and secret is not None else None
 
 
 def _whose(who: Who) -> str:

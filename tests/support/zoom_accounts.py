@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session, configure_mappers
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.users import UserCredential
 from leap_pipeline.db.urls import DatabaseUrls
-from leap_pipeline.domain.credentials import ZoomUser, parse_credential
+from leap_pipeline.domain.credentials import Credential, ZoomUser, parse_credential
 from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.security.vault import Vault, load_vault
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.credentials import Credentials, Editor
+from leap_pipeline.services.grants import StoredGrant
 from leap_pipeline.services.zoom_accounts import ZoomAccounts
-from leap_pipeline.services.zoom_tokens import UserToken
 from leap_pipeline.settings import Settings
 from tests.support.zoom.fake import FakeZoom
 from tests.support.zoom.tokens import Grant, Tokens
@@ -148,10 +148,10 @@ def renew(database: Database, told: Renewal) -> None:
 
 
 def _renew_and_die(urls: DatabaseUrls, told: Renewal) -> None:
-    def die(self: UserToken, session: Session, document: ZoomUser) -> None:
+    def die(self: StoredGrant, session: Session, document: Credential) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    UserToken._write = die  # type: ignore[method-assign]
+    StoredGrant._write = die  # type: ignore[method-assign]
     renew(Database(urls), told)
 
 

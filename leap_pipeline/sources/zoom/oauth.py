@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
-from leap_pipeline.errors import TransientError
-from leap_pipeline.redaction import remember
+from leap_pipeline.oauth.endpoint import Endpoint
+from leap_pipeline.oauth.platform import App, Grant
 from leap_pipeline.sources.zoom.answers import code_of, said
-from leap_pipeline.web.calls import PATIENCE, Answer, Calls
+from leap_pipeline.web.calls import PATIENCE, Answer
 from leap_pipeline.web.errors import CredentialRefused
 
 OAUTH = "https://zoom.us/oauth"
-MARGIN_SECONDS = 60
-HOUR = 3600
-LONGEST_SECONDS = 90 * 24 * HOUR
 
 _APP = "correct the client id and secret of the app"
 _AGAIN = "connect the account again"
@@ -74,24 +68,6 @@ _BY_NAME = {
 }
 
 
-@dataclass(frozen=True)
-class App:
-    """An app at Zoom's Marketplace, in whose name tokens are asked for."""
-
-    client_id: str
-    client_secret: SecretStr
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What the endpoint gave; the access token is used until `fresh_until`, before it ends."""
-
-    access_token: SecretStr
-    fresh_until: datetime
-    refresh_token: SecretStr | None = None
-    scopes: tuple[str, ...] = field(default=())
-
-
 class TokenEndpoint:
     """Asks for tokens. Safe to share between threads.
 
@@ -108,11 +84,8 @@ class TokenEndpoint:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = http
         self._url = f"{oauth_url.rstrip('/')}/token"
-        self._patience = patience
-        self._clock = clock
-        self._calls = Calls(http, "Zoom", clock=clock, sleep=sleep)
+        self._endpoint = Endpoint(http, "Zoom", patience=patience, clock=clock, sleep=sleep)
 
     def account(self, app: App, account_id: str) -> Grant:
         """A Server-to-Server app's token, which nothing renews."""
@@ -136,18 +109,12 @@ class TokenEndpoint:
             form["code_verifier"] = verifier.get_secret_value()
         return self._grant(app, form)
 
+    def refusal(self, answer: Answer) -> CredentialRefused:
+        """What an answer that is none means."""
+        return _refused(answer)
+
     def _grant(self, app: App, form: Mapping[str, str]) -> Grant:
-        began = self._clock()
-        pair = f"{app.client_id}:{app.client_secret.get_secret_value()}"
-        basic = base64.b64encode(pair.encode()).decode()
-        remember(basic)
-        request = self._http.build_request(
-            "POST", self._url, data=dict(form), headers={"Authorization": f"Basic {basic}"}
-        )
-        answer = self._calls.send(request, self._calls.budget(self._patience))
-        if not httpx.codes.is_success(answer.status) or "access_token" not in answer.body:
-            raise _refused(answer)
-        return _read(answer.body, began)
+        return self._endpoint.grant(self._url, form, basic=app, refused=_refused)
 
 
 def account_of(token: SecretStr | None) -> str | None:
@@ -181,34 +148,3 @@ def _refused(answer: Answer) -> CredentialRefused:
     wrong, remedy, gone = _SENTENCES[known]
     msg = f"{wrong} (code {known}): {remedy}."
     return CredentialRefused(msg, code=known, gone=gone)
-
-
-def _read(body: Mapping[str, Any], began: datetime) -> Grant:
-    access = _token(body["access_token"])
-    if access is None:
-        msg = "Zoom's token endpoint answers with a token that cannot be used: try again later."
-        raise TransientError(msg)
-    life = _seconds(body.get("expires_in"))
-    scope = body.get("scope")
-    return Grant(
-        access,
-        began + timedelta(seconds=life - min(MARGIN_SECONDS, life / 4)),
-        _token(body.get("refresh_token")),
-        tuple(scope.split()) if isinstance(scope, str) else (),
-    )
-
-
-def _token(value: object) -> SecretStr | None:
-    """As a header takes it, and hidden from here on wherever it turns up."""
-    if not isinstance(value, str) or not value or not (value.isascii() and value.isprintable()):
-        return None
-    remember(value)
-    return SecretStr(value)
-
-
-def _seconds(value: object) -> float:
-    try:
-        found = float(value) if isinstance(value, int | float | str) else HOUR
-    except ValueError:
-        return HOUR
-    return HOUR if math.isnan(found) else min(max(found, 0.0), LONGEST_SECONDS)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from leap_pipeline.sources.zoom.oauth import App, TokenEndpoint
+from leap_pipeline.oauth.platform import App
+from leap_pipeline.sources.zoom.oauth import TokenEndpoint
 from leap_pipeline.web.tokens import Held, SharedToken
 
 

@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.inbox import RateBucket
 from leap_pipeline.db.models.users import User
-from leap_pipeline.domain.credentials import ZoomUser
+from leap_pipeline.domain.credentials import Credential
 from leap_pipeline.domain.shapes.sources import ZoomSource
 from leap_pipeline.errors import InputError, TransientError, UserActionError
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services.audit import AuditFilter, entries
+from leap_pipeline.services.grants import StoredGrant
 from leap_pipeline.services.users import add_user
 from leap_pipeline.services.zoom_accounts import ZoomAccounts
-from leap_pipeline.services.zoom_tokens import UserToken
 from leap_pipeline.settings import Settings
 from leap_pipeline.sources.zoom.client import Who
 from leap_pipeline.web.errors import CredentialRefused
@@ -154,16 +154,16 @@ def test_tokens_that_a_broken_transaction_did_not_store_are_stored_after_it(
     zoomed: Zoomed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = zoomed.connected()
-    write = UserToken._write
-    written: list[ZoomUser] = []
+    write = StoredGrant._write
+    written: list[Credential] = []
 
-    def write_and_break(self: UserToken, session: Session, document: ZoomUser) -> None:
+    def write_and_break(self: StoredGrant, session: Session, document: Credential) -> None:
         write(self, session, document)
         if not written:
             cut(zoomed.database, session.scalar(text("SELECT pg_backend_pid()")) or 0)
         written.append(document)
 
-    monkeypatch.setattr(UserToken, "_write", write_and_break)
+    monkeypatch.setattr(StoredGrant, "_write", write_and_break)
     zoomed.accounts().check(zoomed.user_id, number)
     assert len(written) == 2
     assert zoomed.renewals() == [200]

@@ -18,7 +18,8 @@ from leap_pipeline.sources.zoom.errors import (
     ScopeMissing,
     UserMissing,
 )
-from leap_pipeline.sources.zoom.oauth import App, TokenEndpoint
+from leap_pipeline.oauth.platform import App
+from leap_pipeline.sources.zoom.oauth import TokenEndpoint
 from leap_pipeline.sources.zoom.tokens import ServerToServerToken
 from tests.support.zoom.clock import START, Clock
 from tests.support.zoom.errors import no_permission

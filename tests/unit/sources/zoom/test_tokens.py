@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from leap_pipeline.errors import TransientError
-from leap_pipeline.sources.zoom.oauth import App, TokenEndpoint
+from leap_pipeline.oauth.platform import App
+from leap_pipeline.sources.zoom.oauth import TokenEndpoint
 from leap_pipeline.sources.zoom.tokens import ServerToServerToken
 from tests.support.zoom.clock import Clock
 
