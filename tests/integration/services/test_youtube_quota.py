@@ -1,0 +1,311 @@
+"""The ledger of YouTube's quota on real rows: never overspent, spent by priority, foretold."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select, text
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.publishing import QuotaSpent
+from leap_pipeline.domain.youtube_quota import SPREAD, Limits
+from leap_pipeline.errors import MustWaitError
+from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
+from leap_pipeline.security.keys import ensure_keys
+from leap_pipeline.security.vault import Vault, load_vault
+from leap_pipeline.services.youtube_needs import Projects, waiting
+from leap_pipeline.services.youtube_quota import Forecast, YouTubeQuota, forecasts
+from leap_pipeline.settings import Settings
+from tests.support.at_once import race
+from tests.support.bench import Bench
+from tests.support.published import Shelf
+
+NOON = datetime(2026, 11, 23, 20, tzinfo=UTC)  # 12:00 Pacific
+RESET = datetime(2026, 11, 24, 8, tzinfo=UTC)
+TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
+PROJECT = "407408718192"
+TIGHT = Limits(20, 1_000)
+Call = QuotaCall
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return load_vault(Settings(home=tmp_path))
+
+
+@pytest.fixture
+def shelf(bench: Bench, vault: Vault) -> Shelf:
+    with bench.database.system() as session:
+        session.execute(delete(QuotaSpent))
+    return Shelf(bench, vault)
+
+
+def quota(shelf: Shelf, clock: Clock, limits: Limits | None = None, **given: str) -> YouTubeQuota:
+    return YouTubeQuota(
+        shelf.bench.database,
+        shelf.vault,
+        given.pop("project", PROJECT),
+        limits=limits or Limits(),
+        clock=clock,
+        dice=lambda low, high: (low + high) / 2,
+        **given,
+    )
+
+
+def ledger(shelf: Shelf, day: date = TODAY, project: str = PROJECT) -> dict[str, tuple[int, int]]:
+    """Calls and units by kind."""
+    with shelf.bench.database.system() as session:
+        rows = session.scalars(
+            select(QuotaSpent).where(QuotaSpent.day == day, QuotaSpent.project == project)
+        )
+        return {row.kind: (row.calls, row.units) for row in rows}
+
+
+def fill(shelf: Shelf, units: int) -> None:
+    """So many units of today are gone."""
+    with shelf.bench.database.system() as session:
+        session.add(
+            QuotaSpent(
+                project=PROJECT, day=TODAY, bucket="units", kind="before", calls=1, units=units
+            )
+        )
+
+
+def fits(of: YouTubeQuota, call: QuotaCall) -> bool:
+    try:
+        of.spend(call)
+    except MustWaitError:
+        return False
+    return True
+
+
+def test_calls_are_counted_by_kind_and_day(shelf: Shelf, clock: Clock) -> None:
+    mine: Quota = quota(shelf, clock)
+    for call in (Call.VIDEO_INSERT, Call.CHANNEL, Call.CAPTIONS_INSERT, Call.CAPTIONS_INSERT):
+        mine.spend(call)
+    assert ledger(shelf) == {
+        "videos.insert": (1, 1),
+        "channels.list": (1, 1),
+        "captions.insert": (2, 800),
+    }
+    clock.now = RESET
+    mine.spend(Call.CHANNEL)
+    assert ledger(shelf, TOMORROW) == {"channels.list": (1, 1)}
+
+
+def test_what_does_not_fit_waits_for_the_reset_and_costs_nothing(
+    shelf: Shelf, clock: Clock
+) -> None:
+    mine = quota(shelf, clock)
+    fill(shelf, 9_650)
+    with pytest.raises(MustWaitError, match=r"captions\.insert needs 400.*9650 are spent") as wait:
+        mine.spend(Call.CAPTIONS_INSERT)
+    assert wait.value.due_at == RESET + SPREAD / 2
+    assert ledger(shelf) == {"before": (1, 9_650)}
+    # Units and inserts are apart, and what is smaller still fits.
+    for _ in range(7):
+        mine.spend(Call.THUMBNAIL_SET)
+    assert not fits(mine, Call.CHANNEL)
+    mine.spend(Call.VIDEO_INSERT)
+    clock.now = RESET
+    mine.spend(Call.CAPTIONS_INSERT)
+
+
+def test_a_list_is_not_paid_for_where_what_follows_does_not_fit(shelf: Shelf, clock: Clock) -> None:
+    fill(shelf, 9_551)
+    mine = quota(shelf, clock)
+    assert not fits(mine, Call.CAPTIONS_LIST)
+    assert fits(mine, Call.CAPTIONS_INSERT)
+    assert not fits(mine, Call.PLAYLIST_LIST)
+    assert ledger(shelf)["captions.insert"] == (1, 400)
+
+
+def test_a_hundred_videos_a_day_and_no_more(shelf: Shelf, clock: Clock) -> None:
+    mine = quota(shelf, clock, Limits(3, 10_000))
+    assert [fits(mine, Call.VIDEO_INSERT) for _ in range(5)] == [True, True, True, False, False]
+    clock.now = RESET
+    assert fits(mine, Call.VIDEO_INSERT)
+
+
+def spend_many(database: Database, home: str) -> None:
+    mine = YouTubeQuota(
+        database, load_vault(Settings(home=Path(home))), PROJECT, limits=TIGHT, clock=Clock()
+    )
+    calls = (Call.VIDEO_INSERT, Call.CHANNEL, Call.THUMBNAIL_SET, Call.CAPTIONS_INSERT)
+    for number in range(24):
+        fits(mine, calls[number % len(calls)])
+
+
+def test_workers_together_never_overspend(shelf: Shelf, tmp_path: Path) -> None:
+    ensure_keys(Settings(home=tmp_path))
+    assert race(shelf.bench.database, spend_many, [str(tmp_path)] * 4) == ["ok"] * 4
+    spent = ledger(shelf)
+    assert spent.pop("videos.insert") == (20, 20)  # of 24 that were asked for
+    assert 950 < sum(units for _, units in spent.values()) <= 1_000
+    costs = {call.method: call.units for call in QuotaCall}
+    assert all(units == calls * costs[kind] for kind, (calls, units) in spent.items())
+
+
+def test_what_google_refuses_closes_the_bucket_for_the_day(shelf: Shelf, clock: Clock) -> None:
+    mine = quota(shelf, clock)
+    assert mine.refused(Call.CAPTIONS_INSERT) == RESET + SPREAD / 2
+    with pytest.raises(MustWaitError, match="YouTube gives no more units today") as wait:
+        quota(shelf, clock).spend(Call.CHANNEL)
+    assert wait.value.due_at == RESET + SPREAD / 2
+    assert fits(mine, Call.VIDEO_INSERT)
+    assert fits(quota(shelf, clock, project="another"), Call.CHANNEL)
+    clock.now = RESET
+    assert fits(mine, Call.CHANNEL)
+
+
+def test_a_refusal_just_after_the_reset_may_be_of_yesterday(shelf: Shelf, clock: Clock) -> None:
+    mine = quota(shelf, clock)
+    clock.now = RESET + timedelta(minutes=3)
+    opens = RESET + timedelta(minutes=15)
+    assert mine.refused(Call.VIDEO_INSERT) == opens + SPREAD / 2
+    assert not fits(mine, Call.VIDEO_INSERT)
+    clock.now = opens
+    assert fits(mine, Call.VIDEO_INSERT)
+    clock.now = opens + timedelta(minutes=1)
+    assert mine.refused(Call.VIDEO_INSERT) == RESET + timedelta(days=1) + SPREAD / 2
+    assert not fits(mine, Call.VIDEO_INSERT)
+
+
+def test_thumbnails_of_todays_videos_are_kept_back_from_captions(
+    shelf: Shelf, clock: Clock
+) -> None:
+    account = shelf.account()
+    for _ in range(3):
+        shelf.target(account, uploaded_at=NOON, steps={"thumbnail": "pending", "listing": "done"})
+    fill(shelf, 9_400)
+    mine = quota(shelf, clock)
+    with pytest.raises(MustWaitError, match=r"needs 450 .* 150 kept for what comes first"):
+        quota(shelf, clock, Limits(100, 9_999)).spend(Call.CAPTIONS_LIST)
+    mine.spend(Call.CAPTIONS_LIST)
+    mine.spend(Call.CAPTIONS_INSERT)
+    assert not fits(mine, Call.CAPTIONS_LIST)
+    assert [fits(mine, Call.THUMBNAIL_SET) for _ in range(4)] == [True, True, True, False]
+
+
+def test_planned_videos_are_kept_room_for_and_never_more_than_can_be_uploaded(
+    shelf: Shelf, clock: Clock
+) -> None:
+    account = shelf.account()
+    for _ in range(5):
+        shelf.target(account)
+    # Each of two: 5 to settle doubts, thumbnail 50, playlist 51, captions 450.
+    two = Limits(2, 2 * (5 + 50 + 51) + 449)
+    assert not fits(quota(shelf, clock, two), Call.CAPTIONS_LIST)
+    assert fits(quota(shelf, clock, Limits(2, two.units + 1)), Call.CAPTIONS_LIST)
+    assert not fits(quota(shelf, clock, Limits(2, two.units + 1)), Call.VIDEO_UPDATE)
+    assert fits(quota(shelf, clock, Limits(2, 2 * 556 + 50 + 50)), Call.VIDEO_UPDATE)
+    # A look costs next to nothing, and is held up by nobody.
+    assert fits(quota(shelf, clock, Limits(2, 110)), Call.VIDEO_LIST)
+
+
+def test_an_open_upload_keeps_its_room_without_an_insert(shelf: Shelf, clock: Clock) -> None:
+    account = shelf.account()
+    shelf.target(account, state="open", session="sealed", opened_at=NOON)
+    assert not fits(quota(shelf, clock, Limits(0, 555)), Call.CAPTIONS_LIST)
+    assert fits(quota(shelf, clock, Limits(0, 556)), Call.CAPTIONS_LIST)
+
+
+def test_nothing_is_kept_for_what_is_not_of_today_or_of_another_project(
+    shelf: Shelf, clock: Clock
+) -> None:
+    mine, other = shelf.account(), shelf.account(client_id="999-other.apps.example")
+    pending = {"thumbnail": "pending"}
+    shelf.target(mine, uploaded_at=NOON - timedelta(days=1), steps=pending)
+    shelf.target(mine, uploaded_at=NOON, steps=pending, run="waiting", due_at=RESET)
+    shelf.target(mine, uploaded_at=NOON, steps=pending, run=None)
+    shelf.target(mine, uploaded_at=NOON, steps={"thumbnail": "failed", "captions": "done"})
+    shelf.target(other, uploaded_at=NOON, steps=pending)
+    fill(shelf, 9_550)
+    assert fits(quota(shelf, clock), Call.CAPTIONS_LIST)
+    shelf.target(mine, uploaded_at=NOON, steps=pending, run="waiting", due_at=NOON)
+    fill_more(shelf, -50)
+    assert not fits(quota(shelf, clock), Call.CAPTIONS_LIST)
+
+
+def fill_more(shelf: Shelf, units: int) -> None:
+    with shelf.bench.database.system() as session:
+        session.execute(
+            text("UPDATE youtube_quota_ledger SET units = units + :units WHERE kind = 'before'"),
+            {"units": units},
+        )
+
+
+def test_projects_are_read_once_and_anew_where_a_credential_changed(shelf: Shelf) -> None:
+    number, project = shelf.account(), shelf.account(client_id="an-app", project_id="lectures")
+    nameless = shelf.account(client_id="an-app")
+    own = Projects(shelf.vault, "77-leap.apps.example")
+    with shelf.bench.database.system() as session:
+        found = own.of(session, None)
+        assert found == {number: PROJECT, project: "lectures", nameless: f"credential-{nameless}"}
+        assert own.of(session, [project]) == {project: "lectures"}
+        session.execute(
+            text("UPDATE user_credentials SET encrypted_data = 'torn' WHERE id = :id"),
+            {"id": project},
+        )
+        session.execute(
+            text("UPDATE user_credentials SET is_active = false WHERE id = :id"), {"id": number}
+        )
+        assert own.of(session, None) == {nameless: f"credential-{nameless}"}
+        assert waiting(session) == []
+
+
+def foretell(shelf: Shelf, limits: Limits | None = None) -> dict[str, Forecast]:
+    found = forecasts(shelf.bench.database, shelf.vault, NOON, limits=limits or Limits())
+    return {each.project: each for each in found}
+
+
+def test_the_forecast_says_what_waits_and_on_which_day_it_fits(shelf: Shelf, clock: Clock) -> None:
+    account = shelf.account()
+    for _ in range(3):
+        shelf.target(account)
+    shelf.target(account, run="waiting", due_at=RESET, state="open", session="x", opened_at=NOON)
+    shelf.target(account, uploaded_at=NOON, steps={"captions": "pending", "thumbnail": "done"})
+    mine = quota(shelf, clock)
+    mine.spend(Call.VIDEO_INSERT)
+    mine.spend(Call.CAPTIONS_INSERT)
+    found = foretell(shelf, Limits(3, 1_400))[PROJECT]
+    assert (found.day, found.resets_at) == (TODAY, RESET)
+    assert [(each.name, each.limit, each.spent, each.left) for each in found.buckets] == [
+        ("inserts", 3, 1, 2),
+        ("units", 1_400, 400, 1_000),
+    ]
+    assert {each.kind: (each.count, dict(each.days)) for each in found.waits} == {
+        "video": (3, {TODAY: 2, TOMORROW: 1}),
+        "thumbnail": (4, {TODAY: 3, TOMORROW: 1}),
+        "collection": (4, {TODAY: 3, TOMORROW: 1}),
+        "captions": (5, {TODAY: 1, TOMORROW: 2, date(2026, 11, 25): 2}),
+    }
+
+
+def test_the_forecast_of_a_closed_bucket_begins_tomorrow(shelf: Shelf, clock: Clock) -> None:
+    account = shelf.account(client_id=None, project_id="lectures")
+    shelf.target(account)
+    quota(shelf, clock, project="lectures").refused(Call.VIDEO_INSERT)
+    quota(shelf, clock, project="only-spent").spend(Call.CHANNEL)
+    found = foretell(shelf)
+    assert set(found) == {"lectures", "only-spent"}
+    inserts, units = found["lectures"].buckets
+    assert (inserts.left, inserts.closed_until, units.left) == (0, RESET, 10_000)
+    waits = {each.kind: dict(each.days) for each in found["lectures"].waits}
+    assert waits["video"] == waits["captions"] == {TOMORROW: 1}
+    assert found["only-spent"].waits == ()
