@@ -118,6 +118,17 @@ class Credentials:
         )
         return found
 
+    def stored(self, credential_id: int) -> Credential | None:
+        """What is stored of an account, also of an inactive one; None where it cannot be read.
+
+        For connecting it again. Raises InputError where there is none.
+        """
+        row = self._row(credential_id)
+        try:
+            return self._credential(row)
+        except LeapError:
+            return None
+
     def create(
         self,
         platform: str,
