@@ -35,7 +35,7 @@ def demo(
     started = time.monotonic()
     platform = open_platform()
     with platform.database.system() as session:
-        ensure_user(session, DEMO_EMAIL, "Demo Lecturer")
+        ensure_user(session, DEMO_EMAIL, "Demo Lecturer", storage=platform.storage)
     found = ingest_into(platform, SAMPLE, DEMO_EMAIL, quiet=as_json)
     summary, nothing = run_recording(platform, found.recording_id, quiet=as_json)
     require_success(summary)

@@ -41,8 +41,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def add(email: Email, *, name: Name = None, as_json: AsJson = False) -> None:
     """Make a user on the Free plan; no password is set."""
-    with open_platform().database.system() as session:
-        made = _document(add_user(session, email, name, actor=HERE))
+    platform = open_platform()
+    with platform.database.system() as session:
+        user = add_user(session, email, name, actor=HERE, storage=platform.storage)
+        made = _document(user)
     _tell(made, f"{made['email']} is user {made['user_slug']} ({made['id']}).", as_json=as_json)
 
 
@@ -52,7 +54,15 @@ def create_admin(email: Email, *, name: Name = None, as_json: AsJson = False) ->
     platform = open_platform()
     password = _password()
     with platform.database.system() as session:
-        user = add_user(session, email, name, password=password, role=Role.ADMIN, actor=HERE)
+        user = add_user(
+            session,
+            email,
+            name,
+            password=password,
+            role=Role.ADMIN,
+            actor=HERE,
+            storage=platform.storage,
+        )
         made = _document(user)
     _tell(made, f"{made['email']} is an admin ({made['id']}).", as_json=as_json)
 

@@ -21,7 +21,9 @@ from leap_pipeline.domain.permissions import Permission, Rights, Role
 from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.security.passwords import check_policy, hash_password
 from leap_pipeline.services.audit import SYSTEM, Actor, record
+from leap_pipeline.services.thumbnails import copy_defaults
 from leap_pipeline.services.token_families import end_families
+from leap_pipeline.storage.local import LocalStorage
 
 FREE = "Free"
 # No hash begins with “!”, so no password matches: the user cannot log in until one is set.
@@ -62,10 +64,12 @@ def add_user(
     password: str | None = None,
     role: Role = Role.USER,
     actor: Actor = SYSTEM,
+    storage: LocalStorage | None = None,
 ) -> User:
     """A new user on the Free plan, with empty defaults; without a password nobody logs in.
 
-    Raises InputError for a wrong or taken address, name or password.
+    In `storage` it gets copies of the shared thumbnails. Raises InputError for a wrong or taken
+    address, name or password.
     """
     user = User(
         email=normal_email(email),
@@ -81,14 +85,18 @@ def add_user(
     session.add(UserSubscription(user_id=user.id, plan_id=plan.id))
     session.add(UserConfig(user_id=user.id))
     session.flush()
+    if storage is not None:
+        copy_defaults(session, storage, user)
     made = {"email": user.email, "full_name": user.full_name, "role": user.role}
     record(session, actor, "user.create", "user", user.id, owner_id=user.id, after=made)
     return user
 
 
-def ensure_user(session: Session, email: str, full_name: str) -> User:
+def ensure_user(
+    session: Session, email: str, full_name: str, *, storage: LocalStorage | None = None
+) -> User:
     """The user of that address, made where there is none."""
-    return user_of(session, email) or add_user(session, email, full_name)
+    return user_of(session, email) or add_user(session, email, full_name, storage=storage)
 
 
 def user_of(session: Session, email: str) -> User | None:
