@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 PROCESSING, PROCESSED, FAILED, GONE = "processing", "processed", "failed", "gone"
+RIGHT_DURATION = "right_duration"
+CHECKS: Mapping[str, str] = {
+    PROCESSED: "The platform has processed the video, so that it can be watched.",
+    RIGHT_DURATION: "It plays as long there as the file that was sent, within 1 s or 1 %.",
+}
+"""Names and descriptions of what is checked of a published video."""
 
 FIRST_GAP = timedelta(seconds=30)
 LONGEST_GAP = timedelta(hours=1)

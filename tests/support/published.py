@@ -134,6 +134,11 @@ class Shelf:
                 .options(lazyload("*"))
             ).one()
 
+    def recording(self, target_id: int) -> int:
+        """The recording of a target."""
+        with self.bench.database.system() as session:
+            return session.get_one(OutputTarget, target_id, options=[lazyload("*")]).recording_id
+
     def change(self, target_id: int, **values: Any) -> None:
         with self.bench.database.system() as session:
             session.execute(

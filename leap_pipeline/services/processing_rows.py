@@ -1,0 +1,130 @@
+"""The published videos that are looked at until their platforms have processed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, tuple_, update
+
+from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.publishing import UploadSession
+from leap_pipeline.db.models.recordings import OutputTarget, Recording
+from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.deletion import DeleteState
+from leap_pipeline.domain.identity import partition_key
+from leap_pipeline.domain.states import Platform, UploadState
+from leap_pipeline.publishing.uploader import Video
+
+MOST_OF_AN_ACCOUNT = 50
+ACTIVE = str(DeleteState.ACTIVE)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A published video to look at; `seconds` is the playing time of the file that was sent."""
+
+    upload_id: int
+    user_id: str
+    partition: str
+    platform: Platform
+    credential_id: int | None
+    video: Video
+    seconds: float | None
+    uploaded_at: datetime
+    looks: int
+    due: datetime
+
+
+def due_looks(database: Database, now: datetime) -> list[Look]:
+    """The videos whose time has come, oldest first, of an account no more than 50."""
+    place = func.row_number().over(
+        partition_by=UploadSession.credential_id,
+        order_by=(UploadSession.next_look_at, UploadSession.id),
+    )
+    ranked = (
+        select(
+            UploadSession.id,
+            UploadSession.user_id,
+            User.user_slug,
+            OutputTarget.recording_id,
+            OutputTarget.target_type,
+            UploadSession.credential_id,
+            UploadSession.video_id,
+            OutputTarget.target_meta["url"].astext.label("url"),
+            UploadSession.owner_id,
+            UploadSession.duration,
+            func.coalesce(UploadSession.uploaded_at, UploadSession.created_at).label("uploaded_at"),
+            UploadSession.looks,
+            UploadSession.next_look_at,
+            place.label("place"),
+        )
+        .join(OutputTarget, OutputTarget.id == UploadSession.target_id)
+        .join(Recording, Recording.id == OutputTarget.recording_id)
+        .join(User, User.id == UploadSession.user_id)
+        .where(
+            UploadSession.next_look_at <= now,
+            UploadSession.state == UploadState.UPLOADED,
+            UploadSession.video_id.is_not(None),
+            func.coalesce(Recording.delete_state, ACTIVE) == ACTIVE,
+            User.is_active.is_(True),
+        )
+        .subquery()
+    )
+    query = (
+        select(ranked)
+        .where(ranked.c.place <= MOST_OF_AN_ACCOUNT)
+        .order_by(ranked.c.next_look_at, ranked.c.id)
+    )
+    with database.system() as session:
+        rows = session.execute(query).all()
+    return [
+        Look(
+            upload_id=row.id,
+            user_id=row.user_id,
+            partition=partition_key(row.user_slug, row.recording_id),
+            platform=Platform(row.target_type),
+            credential_id=row.credential_id,
+            video=Video(row.video_id, row.url or "", row.owner_id),
+            seconds=row.duration,
+            uploaded_at=row.uploaded_at,
+            looks=row.looks,
+            due=row.next_look_at,
+        )
+        for row in rows
+    ]
+
+
+def acknowledge(database: Database, reported: Iterable[tuple[int, int]]) -> None:
+    """These outcomes (upload and looks) are where they belong: nobody need look again."""
+    known = list(reported)
+    if not known:
+        return
+    with database.system() as session:
+        session.execute(
+            update(UploadSession)
+            .where(tuple_(UploadSession.id, UploadSession.looks).in_(known))
+            .values(next_look_at=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def write(database: Database, look: Look, due: datetime, **values: object) -> bool:
+    """Change a row that is due then; False where somebody else has looked meanwhile, or it is of
+    another video now.
+    """
+    with database.tenant(look.user_id) as session:
+        written = session.execute(
+            update(UploadSession)
+            .where(
+                UploadSession.id == look.upload_id,
+                UploadSession.video_id == look.video.video_id,
+                UploadSession.looks == look.looks,
+                UploadSession.next_look_at == due,
+            )
+            .values(**values)
+            .returning(UploadSession.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    return bool(written)
