@@ -144,7 +144,7 @@ class Credentials:
         """
         require(editor.rights, Permission.MANAGE_CREDENTIALS)
         credential = parse_credential(platform, data)
-        name = _name(account_name or credential.account or UNNAMED)
+        name = checked_name(account_name or credential.account or UNNAMED)
         statement = (
             insert(UserCredential)
             .values(
@@ -178,7 +178,7 @@ class Credentials:
             values["encrypted_data"] = self._sealed(parse_credential(row.platform, data))
             values["is_active"] = True
         if account_name is not None:
-            values["account_name"] = _name(account_name)
+            values["account_name"] = checked_name(account_name)
         if values:
             self._write(row, values)
             after = {"account": values.get("account_name", row.account_name)}
@@ -317,7 +317,8 @@ def keep_keys(session: Session) -> None:
     session.execute(select(func.pg_advisory_xact_lock_shared(*KEYS_IN_USE)))
 
 
-def _name(text: str) -> str:
+def checked_name(text: str) -> str:
+    """The name of an account, without blanks around it. Raises InputError."""
     name = text.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         msg = (

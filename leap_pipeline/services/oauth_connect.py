@@ -22,7 +22,12 @@ from leap_pipeline.oauth.platform import App, Flow, Grant, Returned
 from leap_pipeline.oauth.reading import as_token
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.audit import Actor
-from leap_pipeline.services.credentials import Credentials, CredentialView, Editor
+from leap_pipeline.services.credentials import (
+    Credentials,
+    CredentialView,
+    Editor,
+    checked_name,
+)
 from leap_pipeline.services.oauth_documents import Connected, document_of, ending_token, is_same
 from leap_pipeline.services.oauth_platforms import Login, OAuthPlatforms
 from leap_pipeline.services.oauth_states import OAuthStates, Whose
@@ -86,10 +91,11 @@ class Connections:
         without the permission or LEAP's app there.
         """
         require(visitor.rights, Permission.MANAGE_CREDENTIALS)
+        name = checked_name(account_name) if account_name is not None else None
         stored = self._stored(visitor, login, credential_id)
         app = self._app(login, stored)
         state, begun = self._states.begin(
-            self._whose(visitor, login), credential_id=credential_id, account_name=account_name
+            self._whose(visitor, login), credential_id=credential_id, account_name=name
         )
         platform = self._platforms.of(login)
         challenge = challenge_of(begun.verifier)
