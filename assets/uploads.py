@@ -1,15 +1,20 @@
 """Publishing: one asset a platform, a run of its own each."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
+from assets import show
 from assets.step import Made, Step, artifact, perform
 from leap_pipeline.domain.planner import PLATFORM_NAMES, UPLOADS, Asset
 from leap_pipeline.domain.states import Platform
-from leap_pipeline.errors import UserActionError
+from leap_pipeline.security.vault import load_vault
+from leap_pipeline.services.platform_accounts import PlatformAccounts
+from leap_pipeline.services.publish_run import Published, publish_target
 from leap_pipeline.services.work import Begun, Work
+from leap_pipeline.settings import load_settings
 from resources.leap import LeapResource
 
 
@@ -28,13 +33,35 @@ def _publisher(platform: Platform) -> dg.AssetsDefinition:
         deps=[Asset.TRIMMED_VIDEO, Asset.TOPICS, Asset.SUBTITLES],
     )
     def upload(context: dg.AssetExecutionContext, leap: LeapResource) -> Iterator[Step]:
-        yield from perform(context, leap, UPLOADS[platform], publish)
-
-    def publish(work: Work, begun: Begun, folder: Path) -> Made:  # noqa: ARG001
-        msg = f"A {name} preset is set, but this version of LEAP cannot publish to {name} yet."
-        raise UserActionError(msg)
+        yield from perform(context, leap, UPLOADS[platform], _publish)
 
     return upload
+
+
+def _publish(work: Work, begun: Begun, folder: Path) -> Made | None:  # noqa: ARG001
+    settings = load_settings()
+    vault = load_vault(settings)
+    with PlatformAccounts(work.database, vault, settings) as accounts:
+        published = publish_target(work, vault, accounts, now=lambda: datetime.now(UTC))
+    return None if published is None else Made(metadata=_shown(published))
+
+
+def _shown(published: Published) -> dict[str, object]:
+    sent = published.sent
+    steps = [
+        {"what": line.kind, "of": line.name, "state": str(line.state), "why": line.reason or ""}
+        for line in published.steps
+    ]
+    return {
+        "video": dg.MetadataValue.url(published.video.url),
+        "title": sent.title or "",
+        "description": dg.MetadataValue.text(sent.description or ""),
+        "tags": ", ".join(sent.tags),
+        "settings": dg.MetadataValue.json(sent.settings),
+        "thumbnail": published.publication.thumbnail or "none",
+        "beside the video": show.table(steps),
+        "notes": "; ".join(note.text for note in published.publication.texts.notes) or "none",
+    }
 
 
 youtube_upload = _publisher(Platform.YOUTUBE)

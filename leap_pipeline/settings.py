@@ -108,6 +108,9 @@ class Settings(BaseSettings):
         default="https://oauth.vk.com", description="Where people log in for VK's implicit flow."
     )
     vk_api_url: str = Field(default="https://api.vk.com/method", description="VK's API.")
+    vk_larger_files: bool = Field(
+        default=False, description="Try files over 2 GB at VK, which documents no such upload."
+    )
     poll_interval_minutes: int = Field(
         default=15, ge=1, description="Between two polls of a source that says nothing itself."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -24,7 +24,7 @@ from leap_pipeline.services import published
 from leap_pipeline.services.platform_accounts import PlatformAccounts
 from leap_pipeline.services.published import Editor
 from leap_pipeline.services.runs import Requested, why_nothing
-from leap_pipeline.services.target_steps import lines
+from leap_pipeline.services.target_steps import StepLine, lines
 from leap_pipeline.services.targets import ensure_targets, request_publishing
 
 app = typer.Typer(
@@ -37,6 +37,15 @@ On = Annotated[
     Platform | None, typer.Option("--on", case_sensitive=False, help="Only this platform.")
 ]
 Only = Annotated[Platform, typer.Option("--on", case_sensitive=False, help="The platform.")]
+
+
+@dataclass(frozen=True)
+class _Target:
+    platform: str
+    status: str
+    url: str | None
+    reason: str | None
+    steps: list[StepLine]
 
 
 @app.command()
@@ -73,25 +82,24 @@ def status(
     with opened.database.system() as session:
         targets = ensure_targets(session, number).targets
         found = [
-            {
-                "platform": str(platform),
-                "status": row.status,
-                "url": (row.target_meta or {}).get("url"),
-                "reason": row.failed_reason,
-                "steps": [asdict(line) for line in lines(session, row.id)],
-            }
+            _Target(
+                str(platform),
+                row.status,
+                (row.target_meta or {}).get("url"),
+                row.failed_reason,
+                lines(session, row.id),
+            )
             for platform, row in targets.items()
         ]
     if as_json:
-        print_json({"recording_id": number, "targets": found})
+        print_json({"recording_id": number, "targets": [asdict(each) for each in found]})
         return
-    for target in found:
-        about = target["url"] or target["reason"] or ""
-        say(f"{target['platform']}: {target['status']} {about}".rstrip())
-        for step in target["steps"]:
-            name = f" {step['name']}" if step["name"] else ""
-            why = f": {step['reason']}" if step["reason"] else ""
-            say(f"  {step['kind']}{name}: {step['state']}{why}")
+    for each in found:
+        say(f"{each.platform}: {each.status} {each.url or each.reason or ''}".rstrip())
+        for step in each.steps:
+            name = f" {step.name}" if step.name else ""
+            why = f": {step.reason}" if step.reason else ""
+            say(f"  {step.kind}{name}: {step.state}{why}")
     if not found:
         say(f"Recording {number} is published nowhere.")
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import delete, func, text
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ from sqlalchemy.orm import Session
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.inbox import RateBucket
 from leap_pipeline.errors import MustWaitError
+from leap_pipeline.publishing.vk.limits import PER_SECOND as VK_PER_SECOND
 from leap_pipeline.sources.zoom.limits import Category, rate_per_second
 
 LONGEST_WAIT = timedelta(seconds=60)
@@ -74,8 +76,75 @@ class Reserved:
     seconds: float
 
 
+class Bucket:
+    """Lets requests of one kind to one account through at a rate. Safe to share.
+
+    `key` names them; `service` is what sentences call the service, `what` the requests.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        key: str,
+        rate: int,
+        *,
+        service: str,
+        what: str = "requests",
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._key = key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+        self._spacing = _spacing(rate)
+        self._said = f"{service} takes no more {what} of this account"
+        self._sleep = sleep
+        self._clock = clock
+
+    def wait(self) -> None:
+        """Return when the next request may go out.
+
+        Raises MustWaitError where that is more than 60 s ahead; nothing is reserved then.
+        """
+        patience = LONGEST_WAIT.total_seconds()
+        while True:
+            found = self.reserve(patience)
+            if found.seconds > 0:
+                self._sleep(found.seconds)
+            if found.seconds <= SHORT_SECONDS or not self._is_blocked():
+                return
+            patience -= found.seconds
+
+    def reserve(self, ahead: float = LONGEST_WAIT.total_seconds()) -> Reserved:
+        """Take the next free instant, at most `ahead` seconds from now; do not wait for it."""
+        values = {
+            "key": self._key,
+            "spacing": self._spacing,
+            "ahead": max(0.0, ahead),
+            "believed": LONGEST_WAIT.total_seconds() + 2,  # a spacing is a second at most
+        }
+        with self._database.system() as session:
+            row = session.execute(RESERVE, values).one_or_none()
+            if row is not None:
+                return Reserved(row.reserved, max(0.0, float(row.seconds)))
+            seconds = float(session.execute(AHEAD, values).scalar_one())
+        due_at = self._clock() + timedelta(seconds=seconds)
+        msg = f"{self._said} for {math.ceil(seconds)} s."
+        raise MustWaitError(msg, due_at)
+
+    def block(self, until: datetime) -> None:
+        """Let nobody through before `until`, which is by the clock of this process."""
+        ahead = min(until - self._clock(), LONGEST_BLOCK)
+        values = {"key": self._key, "seconds": max(0.0, ahead.total_seconds())}
+        with self._database.system() as session:
+            session.execute(BLOCK, values)
+
+    def _is_blocked(self) -> bool:
+        with self._database.system() as session:
+            return bool(session.scalar(BLOCKED, {"key": self._key}))
+
+
 class SharedGate:
-    """Lets requests to one account through at the rate of its plan. Safe to share.
+    """Lets requests to one Zoom account through at the rate of its plan. Safe to share.
 
     `key` names the account; each category of requests has a bucket of its own under it.
     """
@@ -89,57 +158,51 @@ class SharedGate:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._database = database
-        self._key = key
-        self._plan = plan
-        self._sleep = sleep
-        self._clock = clock
+        if len(key) + len(":medium") > LONGEST_KEY:
+            key = hashlib.sha256(key.encode()).hexdigest()
+        self._of = partial(_zoom_bucket, database, key, plan, sleep, clock)
 
     def wait(self, category: Category) -> None:
-        """Return when the next request may go out.
-
-        Raises MustWaitError where that is more than 60 s ahead; nothing is reserved then.
-        """
-        patience = LONGEST_WAIT.total_seconds()
-        while True:
-            found = self.reserve(category, patience)
-            if found.seconds > 0:
-                self._sleep(found.seconds)
-            if found.seconds <= SHORT_SECONDS or not self._is_blocked(category):
-                return
-            patience -= found.seconds
+        """As that of a Bucket."""
+        self._of(category).wait()
 
     def reserve(self, category: Category, ahead: float = LONGEST_WAIT.total_seconds()) -> Reserved:
-        """Take the next free instant, at most `ahead` seconds from now; do not wait for it."""
-        spacing = _spacing(rate_per_second(self._plan, category))
-        believed = LONGEST_WAIT.total_seconds() + 2  # a spacing is a second at most
-        key = self._bucket(category)
-        values = {"key": key, "spacing": spacing, "ahead": max(0.0, ahead), "believed": believed}
-        with self._database.system() as session:
-            row = session.execute(RESERVE, values).one_or_none()
-            if row is not None:
-                return Reserved(row.reserved, max(0.0, float(row.seconds)))
-            seconds = float(session.execute(AHEAD, values).scalar_one())
-        due_at = self._clock() + timedelta(seconds=seconds)
-        msg = f"Zoom takes no more {category} requests of this account for {math.ceil(seconds)} s."
-        raise MustWaitError(msg, due_at)
+        """As that of a Bucket."""
+        return self._of(category).reserve(ahead)
 
     def block(self, category: Category, until: datetime) -> None:
-        """Let nobody through before `until`, which is by the clock of this process."""
-        ahead = min(until - self._clock(), LONGEST_BLOCK)
-        values = {"key": self._bucket(category), "seconds": max(0.0, ahead.total_seconds())}
-        with self._database.system() as session:
-            session.execute(BLOCK, values)
+        """As that of a Bucket."""
+        self._of(category).block(until)
 
-    def _is_blocked(self, category: Category) -> bool:
-        with self._database.system() as session:
-            return bool(session.scalar(BLOCKED, {"key": self._bucket(category)}))
 
-    def _bucket(self, category: Category) -> str:
-        found = f"{self._key}:{category}"
-        if len(found) <= LONGEST_KEY:
-            return found
-        return f"{hashlib.sha256(self._key.encode()).hexdigest()}:{category}"
+def _zoom_bucket(
+    database: Database,
+    key: str,
+    plan: str,
+    sleep: Callable[[float], None],
+    clock: Callable[[], datetime],
+    category: Category,
+) -> Bucket:
+    return Bucket(
+        database,
+        f"{key}:{category}",
+        rate_per_second(plan, category),
+        service="Zoom",
+        what=f"{category} requests",
+        sleep=sleep,
+        clock=clock,
+    )
+
+
+def vk_bucket(
+    database: Database,
+    token: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Bucket:
+    """Three requests a second for one user's token, over all workers; `token` names it."""
+    return Bucket(database, f"vk:{token}", VK_PER_SECOND, service="VK", sleep=sleep, clock=clock)
 
 
 def sweep_buckets(session: Session) -> int:
