@@ -52,6 +52,7 @@ _ACT: Mapping[int, str] = {
     3609: "VK wants the token to be extended before {what}: connect the VK account again.",
     3610: "VK says that the account is switched off, which {what} needs: switch it on at vk.com.",
     7: "VK does not permit {what} to this account: connect it again with the right to videos.",
+    114: "VK knows no such album for {what}: correct `album_id` of the preset.",
     125: "VK knows no such community for {what}: correct `group_id` of the preset.",
     203: (
         "VK does not let this account into the community for {what}: make it an editor there, or "
