@@ -106,16 +106,16 @@ class _Handler(BaseHTTPRequestHandler):
             yield piece
 
     def _send(self, response: httpx.Response) -> None:
-        # What was answered before it was read to its end cannot be followed by another request.
-        self.close_connection = self.close_connection or self.unread > 0
         self.send_response_only(response.status_code)
         for name, value in response.headers.multi_items():
             self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(response.content)
         self.wfile.flush()
+        # What was answered before it was read to its end is let run out, as real servers do: a
+        # connection that is reset takes the answer with it.
+        while self.unread > 0 and (piece := self.rfile.read1(min(PIECE, self.unread))):
+            self.unread -= len(piece)
 
 
 @dataclass(frozen=True)
