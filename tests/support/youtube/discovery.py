@@ -91,6 +91,8 @@ class Contract:
 
     def parts(self, method: Method, params: Mapping[str, str]) -> tuple[str, ...]:
         """What `part` asks for: parts of the resource, and no others."""
+        if "part" not in method.described.get("parameters", {}):
+            return ()
         named = tuple(part.strip() for part in params.get("part", "").split(",") if part.strip())
         known = self._resource(method)["properties"]
         for part in named:
@@ -204,7 +206,13 @@ def _is_time(text: str) -> bool:
 
 
 @cache
-def contract() -> Contract:
+def document() -> dict[str, Any]:
     """Of the release that is installed."""
     file = files("googleapiclient").joinpath(*DOCUMENT)
-    return Contract(json.loads(file.read_text(encoding="utf-8")))
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def contract() -> Contract:
+    return Contract(document())
