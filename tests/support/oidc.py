@@ -96,8 +96,8 @@ class Oidc:
         read = self.http.get(f"{self.url}/ledger").raise_for_status().json()
         return Counter((each["what"], each.get("client"), each.get("grant")) for each in read)
 
-    def browse(self, address: str) -> str:
-        """Log in and agree as `control` said; the address to which the browser comes back."""
+    def browse(self, address: str, back: str = PUBLIC) -> str:
+        """Log in and agree as `control` said; the address below `back` to which that leads."""
         with httpx.Client(timeout=PATIENCE) as browser:
             for _ in range(MOST_STEPS):
                 response = browser.get(address)
@@ -105,7 +105,7 @@ class Oidc:
                     msg = f"{response.status_code} at {address}: {response.text[:300]}"
                     raise AssertionError(msg)
                 address = str(response.next_request.url)
-                if address.startswith(PUBLIC):
+                if address.startswith(back):
                     device = "/vk-id/" in address
                     return f"{address}&device_id={DEVICE}" if device else address
         msg = f"the browser goes around in circles at {address}"

@@ -39,6 +39,12 @@ async function settings() {
       { ...client('google', 'youtube', 'client_secret_post'), id_token_signed_response_alg: 'ES256' },
       { ...client('zoom', 'zoom', 'client_secret_basic'), id_token_signed_response_alg: 'ES256' },
       { ...client('vk', 'vk-id', 'none'), id_token_signed_response_alg: 'ES256' },
+      {
+        ...client('desktop', 'youtube', 'client_secret_post'),
+        id_token_signed_response_alg: 'ES256',
+        application_type: 'native', // its way back is on any port of loopback (RFC 8252, 7.3)
+        redirect_uris: ['http://127.0.0.1/oauth/youtube/callback'],
+      },
     ],
     jwks: { keys: [{ ...(await jose.exportJWK(privateKey)), alg: 'ES256', use: 'sig' }] },
     cookies: { keys: ['for tests'] },
