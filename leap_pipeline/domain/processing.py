@@ -52,10 +52,18 @@ def rest(age: timedelta) -> timedelta:
     return min(max(age / 2, FIRST_REST), LONGEST_REST)
 
 
-def judge(state: str, seconds: float | None, reason: str | None, age: timedelta) -> Judged:
+def judge(
+    state: str,
+    seconds: float | None,
+    reason: str | None,
+    age: timedelta,
+    *,
+    sent: float | None = None,
+) -> Judged:
     """What an answer comes to, for a video that was uploaded `age` ago.
 
-    `seconds` of playing time, None while the platform does not tell.
+    `seconds` of playing time there, None while the platform does not tell; `sent` is that of the
+    file. A processed video with a note has another one.
     """
     gap = next_gap(age)
     if state == GONE and age < SETTLING:
@@ -65,9 +73,17 @@ def judge(state: str, seconds: float | None, reason: str | None, age: timedelta)
     if state == PROCESSING and gap is None:
         days = GIVE_UP_AFTER.days
         return Judged(PROCESSING, reason or f"It is still processing after {days} days.", None)
+    if state == PROCESSED:
+        return Judged(state, _duration_note(sent, seconds), None)
     return Judged(state, reason, gap if state == PROCESSING else None)
 
 
 def right_duration(sent: float, there: float) -> bool:
     """Whether two playing times (seconds) are the same: within a second or one per cent."""
     return abs(sent - there) <= max(LEAST_TOLERANCE, TOLERANCE * sent)
+
+
+def _duration_note(sent: float | None, there: float | None) -> str | None:
+    if sent is None or there is None or right_duration(sent, there):
+        return None
+    return f"It plays {there:g} s there, and the file that was sent {sent:g} s."

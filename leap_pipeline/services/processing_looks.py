@@ -135,7 +135,13 @@ class _Tick:
             self._postpone(look, lease, account, redact(f"{type(error).__name__}: {error}"))
         else:
             account.failures = 0
-            judged = judge(told.state, told.seconds, told.reason, self.now - look.uploaded_at)
+            judged = judge(
+                told.state,
+                told.seconds,
+                told.reason,
+                self.now - look.uploaded_at,
+                sent=look.seconds,
+            )
             self._settle(look, judged, lease, told.seconds)
 
     def _ask(self, look: Look, credential_id: int, account: _Account) -> Processing:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import and_, func, or_, select, tuple_, update
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.publishing import UploadSession
@@ -14,6 +14,7 @@ from leap_pipeline.db.models.recordings import OutputTarget, Recording
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.deletion import DeleteState
 from leap_pipeline.domain.identity import partition_key
+from leap_pipeline.domain.processing import FAILED, GONE, PROCESSED, PROCESSING
 from leap_pipeline.domain.states import Platform, UploadState
 from leap_pipeline.publishing.uploader import Video
 
@@ -108,6 +109,49 @@ def acknowledge(database: Database, reported: Iterable[tuple[int, int]]) -> None
             .values(next_look_at=None)
             .execution_options(synchronize_session=False)
         )
+
+
+@dataclass(frozen=True)
+class WrongOne:
+    """A published video that cannot be watched as it was sent, as its last look found it."""
+
+    partition: str
+    state: str
+    note: str | None
+
+
+def wrong_ones(database: Database, platform: Platform) -> list[WrongOne]:
+    """The videos of all tenants that failed, are gone, were given up, or play for another time."""
+    given_up = and_(
+        UploadSession.processing == PROCESSING,
+        UploadSession.next_look_at.is_(None),
+        UploadSession.looks > 0,
+    )
+    with database.system() as session:
+        rows = session.execute(
+            select(
+                User.user_slug,
+                OutputTarget.recording_id,
+                UploadSession.processing,
+                UploadSession.processing_note,
+            )
+            .join(OutputTarget, OutputTarget.id == UploadSession.target_id)
+            .join(User, User.id == UploadSession.user_id)
+            .where(
+                OutputTarget.target_type == platform,
+                UploadSession.state == UploadState.UPLOADED,
+                or_(
+                    UploadSession.processing.in_((FAILED, GONE)),
+                    and_(
+                        UploadSession.processing == PROCESSED,
+                        UploadSession.processing_note.is_not(None),
+                    ),
+                    given_up,
+                ),
+            )
+            .order_by(UploadSession.id.desc())
+        ).all()
+    return [WrongOne(partition_key(row[0], row[1]), row[2] or "", row[3]) for row in rows]
 
 
 def write(database: Database, look: Look, due: datetime, **values: object) -> bool:

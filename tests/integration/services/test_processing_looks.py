@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from leap_pipeline.domain.processing import GIVE_UP_AFTER, LONGEST_REST, UNSAID
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import DataError, MustWaitError, TransientError, UserActionError
-from leap_pipeline.publishing.uploader import Processing, Uploader, Video
+from leap_pipeline.publishing.uploader import Processing
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services import processing_looks, processing_rows
 from leap_pipeline.services.processing_looks import (
@@ -30,46 +26,12 @@ from leap_pipeline.services.processing_rows import acknowledge, due_looks
 from leap_pipeline.settings import Settings
 from tests.support.bench import Bench
 from tests.support.homes import wait_for
+from tests.support.looked_at import READY, Platforms
 from tests.support.published import Shelf
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-READY = Processing("processed", 90.0)
-BUSY = Processing("processing")
 PATIENCE = 20.0
-Answer = Processing | Exception | Callable[[], Processing]
-
-
-@dataclass
-class Platforms:
-    """Platforms of which the answers are known beforehand; what was asked is counted."""
-
-    answers: dict[str, Answer] = field(default_factory=dict)
-    accounts: dict[int, Exception] = field(default_factory=dict)
-    asked: Counter[str] = field(default_factory=Counter)
-    opened: Counter[int] = field(default_factory=Counter)
-    seen: list[Video] = field(default_factory=list)
-
-    def of(self, user_id: str, credential_id: int, platform: Platform) -> Uploader:
-        assert user_id
-        assert platform in Platform
-        self.opened[credential_id] += 1
-        if credential_id in self.accounts:
-            raise self.accounts[credential_id]
-        return cast("Uploader", _Asked(self))
-
-
-@dataclass
-class _Asked:
-    platforms: Platforms
-
-    def processing(self, video: Video) -> Processing:
-        self.platforms.asked[video.video_id] += 1
-        self.platforms.seen.append(video)
-        answer = self.platforms.answers.get(video.video_id, READY)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, Processing) else answer()
 
 
 @pytest.fixture
@@ -146,7 +108,7 @@ def test_an_outcome_that_nobody_acknowledged_is_told_again(
 @pytest.mark.parametrize(
     ("told", "age", "state", "note", "right"),
     [
-        (Processing("processed", 60.0), MINUTE, "processed", None, False),
+        (Processing("processed", 60.0), MINUTE, "processed", "It plays 60 s there", False),
         (Processing("processed", 90.9), MINUTE, "processed", None, True),
         (Processing("failed", None, "The codec is unknown."), MINUTE, "failed", "codec", None),
         (Processing("gone"), timedelta(hours=2), "gone", None, None),

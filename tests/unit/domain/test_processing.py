@@ -71,7 +71,10 @@ def test_the_note_says_why() -> None:
     assert judge(FAILED, None, "The codec is unknown.", YOUNG).note == "The codec is unknown."
     assert judge(PROCESSED, None, None, OLD).note == UNSAID
     assert "after 3 days" in str(judge(PROCESSING, None, None, OLD).note)
-    assert judge(PROCESSED, 3.0, None, YOUNG).note is None
+    assert judge(PROCESSED, 3.0, "As told.", YOUNG).note is None
+    assert judge(PROCESSED, 3.0, None, YOUNG, sent=3.5).note is None
+    wrong = judge(PROCESSED, 3.0, None, YOUNG, sent=5.5)
+    assert wrong.note == "It plays 3 s there, and the file that was sent 5.5 s."
 
 
 @pytest.mark.parametrize(
