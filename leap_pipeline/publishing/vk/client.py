@@ -30,6 +30,7 @@ from leap_pipeline.publishing.vk.answers import (
 from leap_pipeline.publishing.vk.limits import Gate, NoGate
 from leap_pipeline.publishing.vk.models import Account, Album, Saved, VkVideo
 from leap_pipeline.publishing.vk.upload import FileForm, upload_refusal
+from leap_pipeline.publishing.vk.watched import watched
 from leap_pipeline.redaction import remember
 from leap_pipeline.web.calls import PATIENCE, Answer, Budget, Calls
 from leap_pipeline.web.tokens import TokenSource
@@ -101,7 +102,9 @@ class VkClient:
         It is sent once: where it may have arrived, TransientError says that VK is to be asked.
         `old` says that the address may have ended. Raises SessionGone, and what `progress` raises.
         """
-        answer = self._send_file(url, path, size, "video_file", "video/mp4", progress)
+        answer = watched(
+            lambda tell: self._send_file(url, path, size, "video_file", "video/mp4", tell), progress
+        )
         wrong = upload_refusal(answer, old=old)
         if wrong is not None:
             raise wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -83,6 +84,47 @@ def test_progress_stops_the_upload_and_nothing_is_published(
     with pytest.raises(Stopped):
         desk.publisher.send(upload, file, 0, stop)
     assert desk.vk.world.whole() == []
+
+
+def held_back(desk: Desk) -> threading.Event:
+    """VK takes nothing of the next upload until the event is set."""
+    go_on = threading.Event()
+    desk.vk.sleep = lambda _seconds: assert_set(go_on)
+    desk.vk.fail(faults.Fault("held back", ("upload",), delay=1))
+    return go_on
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(30)
+
+
+def test_it_is_told_also_while_nothing_moves(desk: Desk, file: VideoFile, upload: Upload) -> None:
+    told: list[tuple[float, str]] = []
+    go_on = held_back(desk)
+
+    def progress(fraction: float) -> None:
+        told.append((fraction, threading.current_thread().name))
+        if len(told) == 2:
+            go_on.set()
+
+    desk.publisher.send(upload, file, 0, progress)
+    assert [fraction for fraction, _ in told[:3]] == [0.0, 0.0, 0.0]
+    assert {name for _, name in told} == {threading.current_thread().name}
+
+
+def test_progress_stops_an_upload_that_does_not_move(
+    desk: Desk, file: VideoFile, upload: Upload
+) -> None:
+    go_on = held_back(desk)
+
+    def stop(_fraction: float) -> None:
+        go_on.set()
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        desk.publisher.send(upload, file, 0, stop)
+    assert desk.vk.world.whole() == []
+    assert all(thread.name != "vk-upload" for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("change", [b"", b"a longer lecture"])
