@@ -13,6 +13,8 @@ DANGLING = " ,;:|/·•—–-"
 _LEAST_KEPT = 0.5
 """Share of the room that a cut at a word must use; a longer word is cut inside."""
 _LEAST_KEPT_BY_LINES = 0.8
+_LONGEST_CHARACTER = 31
+"""Code points: a letter with more than 30 marks is a pile of them, and is cut (UAX #15, 12.1)."""
 _LINE_BREAK = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x9f]")
 
@@ -71,4 +73,7 @@ def _place(text: str, end: int) -> int:
     word = next((index for index in range(end, 0, -1) if text[index].isspace()), 0)
     if word >= end * _LEAST_KEPT:
         return word
-    return next((index for index in range(end, 0, -1) if is_boundary(text, index)), end)
+    inside = next((index for index in range(end, 0, -1) if is_boundary(text, index)), 0)
+    if inside or any(is_boundary(text, index) for index in range(end + 1, _LONGEST_CHARACTER + 1)):
+        return inside
+    return end
