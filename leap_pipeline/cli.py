@@ -22,6 +22,7 @@ from leap_pipeline.commands import (
     system,
     templates,
     texts,
+    thumbnails,
     users,
 )
 from leap_pipeline.commands.adopt import adopt
@@ -29,6 +30,7 @@ from leap_pipeline.commands.dagster_commands import app as dagster_app
 from leap_pipeline.commands.demo import demo
 from leap_pipeline.commands.doctor import doctor
 from leap_pipeline.commands.ingest import ingest
+from leap_pipeline.commands.preview import preview
 from leap_pipeline.commands.quotas import plan_app, quota_app
 from leap_pipeline.commands.run import run
 from leap_pipeline.commands.trim import trim
@@ -69,6 +71,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     steer.unskip,
     deletion.delete,
     deletion.restore,
+    preview,
     system.up,
     system.down,
     system.status,
@@ -86,6 +89,9 @@ app.add_typer(db.app, name="db", help="The application's database.")
 app.add_typer(config.app, name="config", help="The configuration of recordings.")
 app.add_typer(sources.app, name="source", help="Where recordings come from.")
 app.add_typer(templates.app, name="templates", help="Templates, and the recordings that they take.")
+app.add_typer(
+    thumbnails.app, name="thumbnails", help="Pictures that templates and presets can name."
+)
 app.add_typer(users.app, name="user", help="User accounts.")
 app.add_typer(
     credentials.app,

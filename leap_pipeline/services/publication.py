@@ -15,10 +15,11 @@ from leap_pipeline.db.models.templates import OutputPreset
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain import publishing_text
 from leap_pipeline.domain.config import Configuration, PlatformMetadata
-from leap_pipeline.domain.shapes.publishing import YouTubeMetadata
+from leap_pipeline.domain.shapes.publishing import VkMetadata, YouTubeMetadata
 from leap_pipeline.domain.shapes.registry import read_column
 from leap_pipeline.domain.shapes.results import (
     MainTopics,
+    Sent,
     SubtitlesMeta,
     TranscriptionInfo,
     TrimMeta,
@@ -27,12 +28,17 @@ from leap_pipeline.domain.states import Platform, Stage, StageStatus
 from leap_pipeline.domain.text_templates import Values
 from leap_pipeline.domain.topics_display import read_topics
 from leap_pipeline.errors import InputError
+from leap_pipeline.publishing.vk.listing import listing as vk_listing
+from leap_pipeline.publishing.vk.listing import notes as vk_notes
+from leap_pipeline.publishing.youtube.listing import sent as youtube_listing
 from leap_pipeline.services.configuration import load_configuration
 from leap_pipeline.services.thumbnails import find_thumbnail
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
 
+NO_VIDEO = "There is no video to publish yet: run the recording first."
 UNTRIMMED = "There is no video to publish yet: its silence is still to be cut out."
+NO_SUBTITLES = "Captions are left out: the subtitles are not made yet."
 UNKNOWN_LANGUAGE = (
     "Captions are left out, for nobody knows their language: set `transcription.language`."
 )
@@ -97,10 +103,11 @@ def load_publication(
         topics_display=settings.topics_display,
         tags=settings.tags,
     )
-    video = given.video()
+    video, no_video = given.video()
     picture, no_picture = _picture(session, storage, given.owner.id, settings.thumbnail_name)
     captions, no_captions = given.captions(storage, found, settings)
-    remarks = (None if video else UNTRIMMED, no_picture, no_captions)
+    of_vk = vk_notes(settings) if isinstance(settings, VkMetadata) else ()
+    remarks = (no_video, no_picture, no_captions, *of_vk)
     return Publication(
         recording_id=recording_id,
         platform=platform,
@@ -116,6 +123,13 @@ def load_publication(
         captions=captions,
         remarks=tuple(each for each in remarks if each),
     )
+
+
+def sent_of(publication: Publication) -> Sent:
+    """Title, description, tags and settings as the platform is told them with the video."""
+    if isinstance(publication.settings, VkMetadata):
+        return vk_listing(publication.texts, publication.settings)
+    return youtube_listing(publication.texts, publication.settings)
 
 
 class _Given:
@@ -134,13 +148,16 @@ class _Given:
         ).where(ProcessingStage.recording_id == recording_id)
         self._stages = {stage: (status, meta) for stage, status, meta in session.execute(stages)}
 
-    def video(self) -> str | None:
-        """The trimmed video; the raw one where it is not to be trimmed."""
+    def video(self) -> tuple[str | None, str | None]:
+        """The trimmed video, or the raw one where nothing is to be cut; else why there is none."""
         row = self.recording
         if row.processed_video_path:
-            return row.processed_video_path
-        trim = self._status(Stage.TRIM)
-        return row.local_video_path if trim in (None, StageStatus.SKIPPED) else None
+            return row.processed_video_path, None
+        if not row.local_video_path:
+            return None, NO_VIDEO
+        if self._status(Stage.TRIM) in (None, StageStatus.SKIPPED):
+            return row.local_video_path, None
+        return None, UNTRIMMED
 
     def seconds(self) -> float:
         """Playing time of the video that is published."""
@@ -171,7 +188,7 @@ class _Given:
         if not settings.upload_captions or status in (None, StageStatus.SKIPPED):
             return None, None
         if status != StageStatus.COMPLETED:
-            return None, "Captions are left out: the subtitles are not made yet."
+            return None, NO_SUBTITLES
         meta = self._meta(Stage.GENERATE_SUBTITLES)
         if isinstance(meta, SubtitlesMeta) and meta.cues == 0:
             return None, "Captions are left out: nothing is said in the recording."
