@@ -11,6 +11,7 @@ import typer
 
 from leap_pipeline.commands.context import open_platform, print_json, say
 from leap_pipeline.commands.steer import HERE
+from leap_pipeline.commands.youtube_quota import youtube
 from leap_pipeline.db.models.subscriptions import QuotaChange, SubscriptionPlan
 from leap_pipeline.errors import InputError
 from leap_pipeline.services.quotas import COLUMNS, Usage, history, usage_of
@@ -40,6 +41,9 @@ AS_THE_PLAN, NO_CEILING = "plan", "none"
 @quota_app.callback()
 def quota() -> None:
     """What users may use, and what they used."""
+
+
+quota_app.command()(youtube)
 
 
 @plan_app.callback()

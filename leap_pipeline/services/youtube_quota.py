@@ -151,11 +151,8 @@ class BucketForecast:
     name: str
     limit: int
     spent: int
+    left: int
     closed_until: datetime | None
-
-    @property
-    def left(self) -> int:
-        return 0 if self.closed_until is not None else max(0, self.limit - self.spent)
 
 
 @dataclass(frozen=True)
@@ -210,10 +207,7 @@ def forecasts(
 def _forecast(
     project: str, found: list[Waiting], spent: Mapping[str, Spent], limits: Limits, now: datetime
 ) -> Forecast:
-    buckets = tuple(
-        BucketForecast(name, limits.of(name), each.units, _still(each.closed_until, now))
-        for name, each in spent.items()
-    )
+    buckets = tuple(_bucket(name, limits.of(name), each, now) for name, each in spent.items())
     left = Limits(*(bucket.left for bucket in buckets))
     there = [each for each in found if each.uploaded_at is not None]
     opened = sum(each.is_open for each in found if each.uploaded_at is None)
@@ -238,8 +232,18 @@ def _dated(today: date, days: Mapping[int, int]) -> dict[date, int]:
     return {date.fromordinal(today.toordinal() + day): count for day, count in days.items()}
 
 
-def _still(until: datetime | None, now: datetime) -> datetime | None:
-    return until if until is not None and now < until else None
+def _bucket(name: str, limit: int, spent: Spent, now: datetime) -> BucketForecast:
+    until = spent.closed_until
+    if until is not None and until <= now:
+        until = None
+    over = until is not None and until >= next_reset(now)
+    return BucketForecast(
+        name,
+        limit,
+        spent.units,
+        left=0 if over else max(0, limit - spent.units),
+        closed_until=until,
+    )
 
 
 def _credentials(found: list[Waiting]) -> list[int]:

@@ -309,3 +309,15 @@ def test_the_forecast_of_a_closed_bucket_begins_tomorrow(shelf: Shelf, clock: Cl
     waits = {each.kind: dict(each.days) for each in found["lectures"].waits}
     assert waits["video"] == waits["captions"] == {TOMORROW: 1}
     assert found["only-spent"].waits == ()
+
+
+def test_a_bucket_that_is_closed_for_minutes_has_what_is_left_today(
+    shelf: Shelf, clock: Clock
+) -> None:
+    clock.now = RESET + timedelta(minutes=1)
+    mine = quota(shelf, clock)
+    mine.spend(Call.CAPTIONS_INSERT)
+    mine.refused(Call.CAPTIONS_INSERT)
+    (found,) = forecasts(shelf.bench.database, shelf.vault, clock.now)
+    units = found.buckets[1]
+    assert (units.left, units.closed_until) == (9_600, RESET + timedelta(minutes=15))
