@@ -17,7 +17,8 @@ from leap_pipeline.web.tokens import TokenSource
 
 UNIT = 256 * 1024
 """Every chunk but the last is a multiple of it."""
-CHUNK = 32 * UNIT
+CHUNK = 64 * UNIT
+"""At most so much is sent again after a fault; each chunk waits for its answer once."""
 PIECE = UNIT
 """So much of a chunk is read and sent at once."""
 PATIENCE = timedelta(seconds=60)
