@@ -67,13 +67,13 @@ _ACT: Mapping[int, str] = {
     222: "VK takes no links on the wall for {what}: take them out of the template.",
 }
 _NOT_PERMITTED: Mapping[int, str] = {
-    15: "not permitted: VK denies this account {what}; see its rights in the community, or connect "
+    15: "VK: not permitted: VK denies this account {what}; see its rights in the community, or connect "
     "it again with the right to videos.",
-    27: "not permitted: {what} needs a user's token, and the one stored is a community's; connect "
+    27: "VK: not permitted: {what} needs a user's token, and the one stored is a community's; connect "
     "a user's account.",
-    28: "not permitted: {what} needs a user's token, and the one stored is an app's; connect a "
+    28: "VK: not permitted: {what} needs a user's token, and the one stored is an app's; connect a "
     "user's account.",
-    1051: "not permitted: VK has not granted the app the right to videos, which {what} needs; ask "
+    1051: "VK: not permitted: VK has not granted the app the right to videos, which {what} needs; ask "
     "VK's support for it (devsupport@corp.vk.com), or connect with a token that has it.",
 }
 
@@ -145,10 +145,10 @@ def refusal(answer: Answer, what: str, now: datetime) -> LeapError | None:
     if found.code in _NOT_PERMITTED:
         return UserActionError(_NOT_PERMITTED[found.code].format(what=what))
     if found.code in _ACT:
-        return UserActionError(_ACT[found.code].format(what=what) + said)
+        return UserActionError(_ACT[found.code].format(what=what).rstrip(".") + said + ".")
     return DataError(
         f"VK refuses {what} (code {found.code}): report it as a fault of LEAP, with the settings "
-        f"of the preset{said or '.'}"
+        f"of the preset{said}."
     )
 
 
@@ -178,11 +178,11 @@ def _by_status(answer: Answer, what: str) -> LeapError:
         host = urlsplit(answer.location or "").hostname or "nowhere"
         return UserActionError(
             f"VK's address sends requests on to {host:.100}, which LEAP does not follow: correct "
-            "the address of VK in the settings."
+            "LEAP_VK_API_URL."
         )
     return DataError(
-        f"VK refuses {what} (HTTP {status}): see that the address of VK in the settings is right, "
-        "else report it as a fault of LEAP."
+        f"VK refuses {what} (HTTP {status}): see that LEAP_VK_API_URL is right, else report it as "
+        "a fault of LEAP."
     )
 
 

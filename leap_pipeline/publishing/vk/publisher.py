@@ -197,7 +197,7 @@ class VkPublisher:
         if file.size > LARGEST_FORM and not self._larger:
             msg = (
                 f"The video has {file.size / 1024**3:.1f} GB and VK takes 2 GB in one upload: make "
-                "it smaller, or let larger ones be tried in the settings."
+                "it smaller, or let larger ones be tried with LEAP_VK_LARGER_FILES."
             )
             raise UserActionError(msg)
 

@@ -95,5 +95,5 @@ def upload_refusal(answer: Answer, *, old: bool) -> LeapError | None:
     said = "" if found is None else said_of(found)
     return UserActionError(
         f"VK's upload server does not take the video (HTTP {answer.status}): see that it plays, "
-        f"then try again{said or '.'}"
+        f"then try again{said}."
     )

@@ -158,7 +158,7 @@ def test_other_refusals_are_faults_of_leap(desk: Desk, code: int) -> None:
 
 def test_a_wrong_address_is_said(desk: Desk) -> None:
     desk.vk.fail(faults.Fault("404", status=404, body="<html>"))
-    with pytest.raises(DataError, match="address of VK"):
+    with pytest.raises(DataError, match="LEAP_VK_API_URL is right"):
         desk.client.user_id()
     desk.vk.fail(
         faults.Fault("302", status=302, body="", headers={"Location": "https://evil.example/x"})

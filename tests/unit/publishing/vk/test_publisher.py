@@ -126,6 +126,28 @@ def test_a_video_that_is_listed_late_keeps_its_id_when_it_is_sent_again(
     assert len(desk.vk.world.whole()) == 1
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_connection_may_end_at_any_byte_and_there_is_one_video(
+    desk: Desk, tmp_path: Path, listed: bool
+) -> None:
+    desk.vk.rules.drafts_listed = listed
+    file = lecture(tmp_path, b"so short a lecture")
+    upload = desk.open(file)
+    desk.publisher.send(upload, file, 0, ignore)
+    (whole,) = desk.vk.ledger.of("upload")
+    offsets = range(int(listed), whole.received, 2)
+    for at in offsets:
+        upload = desk.open(file)
+        desk.vk.fail(faults.cut(at))
+        with pytest.raises(TransientError):
+            desk.publisher.send(upload, file, 0, ignore)
+        assert desk.publisher.ask(upload) == Kept()
+        desk.publisher.send(upload, file, 0, ignore)
+        assert isinstance(desk.publisher.ask(upload), Found)
+    assert len(desk.vk.world.whole()) == len(desk.vk.world.videos) == 1 + len(offsets)
+    assert {entry.did for entry in desk.vk.ledger.of("upload")} == {None, "stored"}
+
+
 def test_an_address_that_has_ended_is_not_tried(desk: Desk, file: VideoFile) -> None:
     upload = desk.open(file)
     desk.later(hours=24)
