@@ -67,14 +67,22 @@ _ACT: Mapping[int, str] = {
     222: "VK takes no links on the wall for {what}: take them out of the template.",
 }
 _NOT_PERMITTED: Mapping[int, str] = {
-    15: "VK: not permitted: VK denies this account {what}; see its rights in the community, or connect "
-    "it again with the right to videos.",
-    27: "VK: not permitted: {what} needs a user's token, and the one stored is a community's; connect "
-    "a user's account.",
-    28: "VK: not permitted: {what} needs a user's token, and the one stored is an app's; connect a "
-    "user's account.",
-    1051: "VK: not permitted: VK has not granted the app the right to videos, which {what} needs; ask "
-    "VK's support for it (devsupport@corp.vk.com), or connect with a token that has it.",
+    15: (
+        "VK: not permitted: this account is denied {what}; see its rights in the community, or "
+        "connect it again with the right to videos."
+    ),
+    27: (
+        "VK: not permitted: {what} needs a user's token, and the one stored is a community's; "
+        "connect a user's account."
+    ),
+    28: (
+        "VK: not permitted: {what} needs a user's token, and the one stored is an app's; connect "
+        "a user's account."
+    ),
+    1051: (
+        "VK: not permitted: the app was not granted the right to videos, which {what} needs; ask "
+        "VK's support for it (devsupport@corp.vk.com), or connect with a token that has it."
+    ),
 }
 
 

@@ -118,7 +118,7 @@ def test_a_flood_and_a_days_limit_are_long_waits(desk: Desk, code: int, hours: i
     [
         (7, "connect it again with the right to videos"),
         (14, "captcha before a new video, which only a person can answer"),
-        (15, "not permitted: VK denies"),
+        (15, "not permitted: this account is denied"),
         (17, "login confirmed"),
         (18, "deleted or blocked"),
         (24, "confirmation by the account's owner"),
@@ -131,7 +131,7 @@ def test_a_flood_and_a_days_limit_are_long_waits(desk: Desk, code: int, hours: i
         (214, "switch `wallpost` off"),
         (219, "no advertising"),
         (222, "no links"),
-        (1051, "not permitted: VK has not granted the app the right"),
+        (1051, "not permitted: the app was not granted the right"),
         (3300, "captcha"),
         (3301, "phone number"),
         (3302, "password"),
