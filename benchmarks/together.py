@@ -4,8 +4,8 @@
 
 `in a call`: HTTP 429 is tried again within the call, with and without a Retry-After. `in a run`:
 the platform wants to be left alone for longer, so the upload waits in the database. `after the
-reset`: YouTube's quota is used up. Pairs that come back within the same second are counted, beside the
-number that chance gives over the same stretch of time. Prints JSON.
+reset`: YouTube's quota is used up. Pairs that come back within the same second are counted, beside
+the number that chance gives over the same stretch of time. Prints JSON.
 """
 
 from __future__ import annotations
