@@ -93,7 +93,7 @@ VALUES = st.builds(
     summary=st.none() | TEXTS,
     timezone=st.sampled_from([None, "Europe/Moscow", "Asia/Kathmandu", "Nowhere/Land"]),
 )
-LINE_OF_TOPIC = re.compile(r"^(?:\d+\. |• |- )?(\d{2,}):(\d\d):(\d\d) — ", re.MULTILINE)
+TIME_OF_TOPIC = re.compile(r"(?<!\d)(\d{2,}):(\d\d):(\d\d) — ")
 CALM = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 _IN_ONE = re.compile("|".join(map(re.escape, sorted(WHOLE, key=len, reverse=True))))
 _FRAGMENTS = frozenset("".join(WHOLE))
@@ -169,7 +169,7 @@ def _check_chapters(found: Publication, duration: float | None) -> None:
         return
     times = [
         int(hours) * 3600 + int(minutes) * 60 + int(rest)
-        for hours, minutes, rest in LINE_OF_TOPIC.findall(found.description)
+        for hours, minutes, rest in TIME_OF_TOPIC.findall(found.description)
     ]
     if not times:
         return
