@@ -266,6 +266,7 @@ def test_each_refusal_is_one_sentence(
     desk.fake.fail(faults.refusal("videos.update", status=status, reason=reason, times=None))
     with pytest.raises(kind, match=told) as refused:
         publisher.restate(desk.video, SENT, MARKER)
+    assert desk.tokens.renewed == (1 if reason == "authError" else 0)
     words = str(refused.value)
     assert words.endswith(".")
     assert "\n" not in words

@@ -127,13 +127,19 @@ def refusal(answer: Answer, what: str, now: datetime) -> LeapError | None:
         due = now + CHANNEL_CAP
         msg = f"The YouTube channel takes no more videos today{said(answer.body)}."
         return MustWaitError(msg, due)
-    if answer.status == httpx.codes.UNAUTHORIZED and reason != "youtubeSignupRequired":
+    if refuses_token(answer):
         msg = f"Google refuses a fresh token for {what}: connect the account again."
         return CredentialRefused(msg, gone=False)
     if sentence := _SENTENCES.get(reason):
         kind = _MISSING.get(reason, UserActionError)
         return kind(sentence.format(what=what).rstrip(".") + said(answer.body) + ".")
     return _by_status(answer, what, reason)
+
+
+def refuses_token(answer: Answer) -> bool:
+    """Another token may be taken: not so where the account has no channel."""
+    is_refused = answer.status == httpx.codes.UNAUTHORIZED
+    return is_refused and reason_of(answer.body) != "youtubeSignupRequired"
 
 
 def is_out_of_quota(answer: Answer) -> bool:

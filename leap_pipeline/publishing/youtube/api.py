@@ -15,7 +15,12 @@ import httpx
 from pydantic import SecretStr
 
 from leap_pipeline.errors import MustWaitError
-from leap_pipeline.publishing.youtube.answers import is_out_of_quota, judge, refusal
+from leap_pipeline.publishing.youtube.answers import (
+    is_out_of_quota,
+    judge,
+    refusal,
+    refuses_token,
+)
 from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
 from leap_pipeline.web.calls import Answer, Budget, Calls
 from leap_pipeline.web.tokens import TokenSource
@@ -72,7 +77,7 @@ class YouTubeApi:
         budget = self._calls.budget()
         token = self._tokens.get()
         answer = self._send(asked, token, budget)
-        if answer.status == httpx.codes.UNAUTHORIZED:
+        if refuses_token(answer):
             answer = self._send(asked, self._tokens.renew(token), budget)
         if is_out_of_quota(answer):
             due = self._quota.refused(asked.call)

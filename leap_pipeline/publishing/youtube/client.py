@@ -87,7 +87,7 @@ class YouTubeClient:
                 QuotaCall.VIDEO_INSERT,
                 "POST",
                 f"{UPLOAD}/videos",
-                {"uploadType": "resumable", "part": resource.part, "notifySubscribers": "true"},
+                {"uploadType": "resumable", "part": resource.part},
                 resource.body,
                 headers={
                     "X-Upload-Content-Length": str(size),

@@ -19,6 +19,7 @@ from leap_pipeline.publishing.youtube.answers import (
     is_out_of_quota,
     reason_of,
     refusal,
+    refuses_token,
 )
 from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
 from leap_pipeline.web.calls import LARGEST, Answer
@@ -143,7 +144,7 @@ class SessionRequests:
             msg = f"fails (HTTP {status})"
             raise Failed(msg, at=retry_at(response.headers, self._clock()))
         wrong = refusal(answer, WHAT, self._clock())
-        if status == httpx.codes.UNAUTHORIZED:
+        if refuses_token(answer):
             msg = f"takes no token (HTTP {status})"
             raise Failed(msg, refused=token, refusal=wrong)
         raise wrong or Failed(f"answers oddly (HTTP {status})")

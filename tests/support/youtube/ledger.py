@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -73,4 +73,4 @@ class Ledger:
 
     def as_json(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [{**asdict(each), "at": each.at.isoformat()} for each in self.entries]
+            return [{**vars(each), "at": each.at.isoformat()} for each in self.entries]
