@@ -19,6 +19,8 @@ from leap_pipeline.publishing.vk.answers import refused, said_of
 from leap_pipeline.web.calls import Answer
 
 PIECE = 256 * 1024
+LARGE_PIECE, LARGE_AFTER = 1024 * 1024, 4 * 1024 * 1024
+"""Each piece costs a word with the caller, which a large file does not need so often."""
 TOO_FAST = -12
 _GONE = re.compile(
     r"expir|not found|no such|unknown (?:video|upload)|deleted|invalid (?:sig|hash|url|link)"
@@ -63,7 +65,8 @@ class FileForm:
         sent = 0
         while sent < self._size:
             self._progress(sent / self._size)
-            piece = file.read(min(PIECE, self._size - sent))
+            most = PIECE if sent < LARGE_AFTER else LARGE_PIECE
+            piece = file.read(min(most, self._size - sent))
             if not piece:
                 break
             sent += len(piece)
