@@ -160,10 +160,13 @@ class _Given:
         return None, UNTRIMMED
 
     def seconds(self) -> float:
-        """Playing time of the video that is published."""
-        row, meta = self.recording, self._meta(Stage.TRIM)
-        if row.processed_video_path and isinstance(meta, TrimMeta) and meta.timeline:
-            return round(sum(end - start for start, end in meta.timeline.keep), 3)
+        """Playing time of the video that is published: as it was cut, heard, or announced."""
+        row, trim = self.recording, self._meta(Stage.TRIM)
+        if row.processed_video_path and isinstance(trim, TrimMeta) and trim.timeline:
+            return round(sum(end - start for start, end in trim.timeline.keep), 3)
+        heard = self._transcription()
+        if self._status(Stage.TRANSCRIBE) == StageStatus.COMPLETED and heard.duration:
+            return heard.duration
         return float(row.duration or 0)
 
     def values(
@@ -200,11 +203,12 @@ class _Given:
 
     def _language(self, found: Configuration) -> str | None:
         """What was heard, else what was said beforehand."""
-        told = read_column(
-            "recordings", "transcription_info", self.recording.transcription_info
-        ).value
-        heard = told.language if isinstance(told, TranscriptionInfo) else None
-        return heard or found.processing().value.transcription.language
+        return self._transcription().language or found.processing().value.transcription.language
+
+    def _transcription(self) -> TranscriptionInfo:
+        stored = self.recording.transcription_info
+        found = read_column("recordings", "transcription_info", stored).value
+        return found if isinstance(found, TranscriptionInfo) else TranscriptionInfo()
 
     def _publish_time(
         self, platform: Platform, settings: PlatformMetadata, now: datetime

@@ -205,6 +205,14 @@ def test_what_is_not_to_be_trimmed_is_published_raw(bench: Bench) -> None:
     assert found.remarks == (NO_SUBTITLES,)
 
 
+def test_how_long_it_was_heard_counts_more_than_what_its_source_announced(bench: Bench) -> None:
+    number = bench.recording(local_video_path="users/a/source.mp4", duration=5400)
+    bench.set(number, transcription_info={"language": "ru", "duration": 5371.25})
+    assert load(bench, number).seconds == 5400.0  # of an earlier transcript, of another cut
+    stage(bench, number, Stage.TRANSCRIBE, "COMPLETED")
+    assert load(bench, number).seconds == 5371.25
+
+
 @pytest.mark.parametrize(
     ("status", "meta", "remark"),
     [

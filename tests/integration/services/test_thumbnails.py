@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from sqlalchemy import select, update
 
 from leap_pipeline.db.models.audit import AuditEntry
@@ -126,6 +127,24 @@ def test_a_name_that_is_taken_is_replaced_only_when_asked(bench: Bench) -> None:
     with Image.open(bench.storage.fetch(second.path)) as picture:
         assert picture.convert("RGB").getpixel((9, 9)) == (0, 0, 255)
     assert rows(bench) == {second.path: second.bytes}
+
+
+def test_of_many_at_once_of_one_name_one_is_stored(bench: Bench) -> None:
+    def act(colour: str) -> str:
+        try:
+            add(bench, "a.png", png(colour))
+        except InputError:
+            return "refused"
+        return colour
+
+    colours = ["red", "blue", "green", "white", "black"]
+    with ThreadPoolExecutor(len(colours)) as pool:
+        outcomes = list(pool.map(act, colours))
+    (winner,) = (each for each in outcomes if each != "refused")
+    ((path, size),) = rows(bench).items()
+    with Image.open(bench.storage.fetch(path)) as picture:
+        assert picture.getpixel((9, 9)) == ImageColor.getrgb(winner)
+    assert bench.storage.fetch(path).stat().st_size == size
 
 
 def test_what_is_no_picture_or_finds_no_room_leaves_nothing(bench: Bench) -> None:
