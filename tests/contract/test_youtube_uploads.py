@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from leap_pipeline.publishing.uploader import (
     Upload,
     VideoFile,
 )
+from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
 from leap_pipeline.publishing.youtube.quota import QuotaCall
 from leap_pipeline.redaction import redact
 from leap_pipeline.web.errors import CredentialRefused
@@ -339,3 +341,24 @@ def test_a_minute_without_a_byte_is_enough(desk: Desk, file: VideoFile) -> None:
     with pytest.raises(TransientError, match="takes the bytes and says that it has none"):
         desk.publisher().send(upload, file, 0, ignore)
     assert desk.clock() - began <= timedelta(minutes=1)
+
+
+def test_an_upload_that_waits_can_be_stopped(tmp_path: Path, desk: Desk) -> None:
+    file = video(tmp_path, SIZE)
+    upload = _begun(desk, file)
+    planned = desk.fake.fail(
+        faults.refusal("session.put", status=503, retry_after=50, after=1, times=None)
+    )
+    publisher = YouTubePublisher(
+        desk.http, desk.tokens, desk.quota, chunk=UNIT, clock=desk.clock, sleep=time.sleep
+    )
+
+    def stop(fraction: float) -> None:
+        if planned.hits:
+            raise Stop
+
+    began = time.monotonic()
+    with pytest.raises(Stop):
+        publisher.send(upload, file, 0, stop)
+    assert time.monotonic() - began < 10
+    assert desk.fake.videos() == []

@@ -25,7 +25,7 @@ from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
 from leap_pipeline.web.calls import Answer, Budget, Calls
 from leap_pipeline.web.tokens import TokenSource
 
-ROOT = "https://www.googleapis.com"
+ROOT = "https://youtube.googleapis.com"
 GOOGLE = ".googleapis.com"
 LARGEST_ANSWER = 8 * 1024 * 1024
 UPLOAD_TIMEOUT = httpx.Timeout(120, connect=10)

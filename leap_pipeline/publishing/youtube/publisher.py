@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 class YouTubePublisher:
     """One channel. Fulfils `publishing.uploader.Publisher`; not shared between threads.
 
-    `sleep` is what waits between the tries of an upload; None: until it is stopped.
+    Clock and sleep are the caller's.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class YouTubePublisher:
         root_url: str = ROOT,
         chunk: int = CHUNK,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = http
         self._tokens = tokens
@@ -76,9 +76,7 @@ class YouTubePublisher:
         self._chunk = chunk
         self._clock = clock
         self._sleep = sleep
-        api = YouTubeApi(
-            http, tokens, quota, root_url=root_url, clock=clock, sleep=sleep or time.sleep
-        )
+        api = YouTubeApi(http, tokens, quota, root_url=root_url, clock=clock, sleep=sleep)
         self._client = YouTubeClient(api)
         self._known: Channel | None = None
 
@@ -103,7 +101,7 @@ class YouTubePublisher:
         if doubt := self._other_channel(upload):
             return doubt
         try:
-            said = self._session(upload, self._sleep or time.sleep).probe()
+            said = self._session(upload, self._sleep).probe()
         except SessionGone:
             return Gone()
         return Kept(said.kept) if said.video is None else Found(_video(said.video["id"]))
@@ -132,7 +130,9 @@ class YouTubePublisher:
     ) -> Video:
         """See Uploader."""
         watched: Watched[Mapping[str, Any]] = Watched(file.size, progress)
-        session = self._session(upload, self._sleep or watched.sleep)
+        # The plain one would not end when the upload is stopped.
+        sleep = watched.sleep if self._sleep is time.sleep else self._sleep
+        session = self._session(upload, sleep)
         body = watched.run(lambda passed: session.send(file.path, offset, passed))
         return _video(body["id"])
 
@@ -144,7 +144,7 @@ class YouTubePublisher:
         """
         if _uri(upload) is not None:
             try:
-                self._session(upload, self._sleep or time.sleep).cancel()
+                self._session(upload, self._sleep).cancel()
             except TransientError as failed:
                 logger.info("an upload session could not be ended: %s", failed)
         return False

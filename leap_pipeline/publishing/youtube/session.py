@@ -85,6 +85,7 @@ class ResumableSession:
         sure = True
         with path.open("rb", buffering=0) as file:
             while True:
+                passed(offset)
                 try:
                     whole = offset >= self._size
                     ask = whole or not sure
@@ -100,7 +101,6 @@ class ResumableSession:
                 elif whole or sure:
                     patience.wait(Failed("takes the bytes and says that it has none"))
                 offset, sure = said.kept, True
-                passed(offset)
 
     def _patience(self) -> _Patience:
         return _Patience(self._clock, self._sleep, self._dice)

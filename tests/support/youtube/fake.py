@@ -34,7 +34,7 @@ from tests.support.youtube.world import (
     World,
 )
 
-ROOT = "https://www.googleapis.com"
+ROOT = "https://youtube.googleapis.com"
 BLOCK = 64 * 1024
 
 
