@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from leap_pipeline.oauth.endpoint import Endpoint, origin, with_query
 from leap_pipeline.oauth.pkce import new_verifier
 from leap_pipeline.oauth.platform import App, Flow, Grant, Identity, Returned
-from leap_pipeline.oauth.vk_account import API, VKAccount, missing
+from leap_pipeline.oauth.vk_account import API, VKAccount, granted, missing
 from leap_pipeline.web.calls import PATIENCE
 from leap_pipeline.web.errors import CredentialRefused
 
@@ -96,9 +96,7 @@ class VKIdOAuth:
 
     def granted(self, app: App, grant: Grant) -> Grant:  # noqa: ARG002
         """See OAuthPlatform; VK's API tells where the token's answer did not."""
-        if grant.scopes:
-            return grant
-        return replace(grant, scopes=self._account.scopes(grant.access_token))
+        return granted(self._account, grant)
 
     def missing(self, scopes: Sequence[str]) -> tuple[str, ...]:
         """See OAuthPlatform."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -18,7 +17,7 @@ from pydantic import SecretStr
 from leap_pipeline.oauth.endpoint import origin, with_query
 from leap_pipeline.oauth.platform import App, Flow, Grant, Identity, Returned
 from leap_pipeline.oauth.reading import fresh_until, seconds_of
-from leap_pipeline.oauth.vk_account import API, VERSION, VKAccount, missing
+from leap_pipeline.oauth.vk_account import API, VERSION, VKAccount, granted, missing
 from leap_pipeline.web.calls import PATIENCE
 from leap_pipeline.web.errors import CredentialRefused
 
@@ -94,7 +93,7 @@ class VKImplicitOAuth:
 
     def granted(self, app: App, grant: Grant) -> Grant:  # noqa: ARG002
         """See OAuthPlatform; only VK's API tells."""
-        return replace(grant, scopes=self._account.scopes(grant.access_token))
+        return granted(self._account, grant)
 
     def missing(self, scopes: Sequence[str]) -> tuple[str, ...]:
         """See OAuthPlatform."""

@@ -28,9 +28,11 @@ from leap_pipeline.services.credentials import (
     Editor,
     checked_name,
 )
-from leap_pipeline.services.oauth_documents import Connected, document_of, ending_token, is_same
+from leap_pipeline.services.grants import StoredGrant
+from leap_pipeline.services.oauth_documents import Connected, document_of, has_own_app, is_same
 from leap_pipeline.services.oauth_platforms import Login, OAuthPlatforms
 from leap_pipeline.services.oauth_states import OAuthStates, Whose
+from leap_pipeline.web.errors import CredentialRefused
 
 CALLBACK = "/oauth/{login}/callback"
 LONGEST_SAID = 60
@@ -144,17 +146,29 @@ class Connections:
         return self._store(visitor, found, credential_id, account_name)
 
     def disconnect(self, visitor: Visitor, credential_id: int) -> CredentialView:
-        """End the grant at the platform, and make the account inactive here."""
+        """End the grant at the platform, and make the account inactive here.
+
+        A token that was pasted, or an account that is inactive already, changes nothing there: what
+        it was granted, the person ends in the platform's own settings. Raises as `finish` does.
+        """
         require(visitor.rights, Permission.MANAGE_CREDENTIALS)
         with self._database.tenant(visitor.user_id) as session:
-            stored = self._of(visitor, session).stored(credential_id)
-        if stored is not None:
-            login, platform = self._platforms.of_credential(stored)
-            token = ending_token(stored, login)
-            if token is not None:
-                platform.revoke(self._app(login, stored), token)
+            store = self._of(visitor, session)
+            view, stored = store.view(credential_id), store.stored(credential_id)
+        if view.is_active and isinstance(stored, Tokens):
+            self._end(visitor.user_id, credential_id, stored)
         with self._database.tenant(visitor.user_id) as session:
             return self._of(visitor, session).switch(credential_id, visitor.editor, active=False)
+
+    def _end(self, user_id: str, credential_id: int, stored: Tokens) -> None:
+        login, platform = self._platforms.of_credential(stored)
+        source = StoredGrant(self._database, self._vault, self._platforms, user_id, credential_id)
+        try:
+            # Zoom and VK ID take none but an access token that is good now.
+            platform.revoke(self._platforms.app_of(stored, login), source.get())
+        except CredentialRefused as refused:
+            if not refused.gone:
+                raise
 
     def sweep(self) -> int:
         """Delete logins that never came back; returns how many."""
@@ -166,8 +180,7 @@ class Connections:
 
     def _app(self, login: Login, stored: Credential | None) -> App:
         """LEAP's own app now, unless the account brings one with its secret."""
-        own = isinstance(stored, Tokens) and stored.client_secret is not None
-        return self._platforms.app_of(stored if own else None, login)
+        return self._platforms.app_of(stored if has_own_app(stored) else None, login)
 
     def _stored(
         self, visitor: Visitor, login: Login, credential_id: int | None
@@ -225,10 +238,14 @@ class Connections:
 
 
 def _known(store: Credentials, found: Connected) -> int | None:
-    """The same account, connected before: it is renewed, and nobody has it twice."""
+    """The same account, connected before: it is renewed, and nobody has it twice.
+
+    One with an app of its owner's stays what it is: it has a quota of its own.
+    """
     for view in store.views(found.login.platform):
         stored = store.stored(view.id)
-        if isinstance(stored, _KINDS[found.login]) and stored.account and is_same(stored, found):
+        fits = isinstance(stored, _KINDS[found.login]) and not has_own_app(stored)
+        if fits and stored is not None and stored.account and is_same(stored, found):
             return view.id
     return None
 

@@ -58,12 +58,9 @@ def is_same(stored: Credential, found: Connected) -> bool:
     return stored.account is None or stored.account.casefold() == found.identity.id.casefold()
 
 
-def ending_token(stored: Credential, login: Login) -> SecretStr | None:
-    """The token by which the grant is ended: VK ID takes the access token alone."""
-    access: SecretStr | None = getattr(stored, "access_token", None)
-    if not isinstance(stored, Tokens) or login is Login.VK_ID:
-        return access
-    return stored.refresh_token or access
+def has_own_app(stored: Credential | None) -> bool:
+    """Whether the account brings an app of its owner's, with its secret."""
+    return isinstance(stored, Tokens) and stored.client_secret is not None
 
 
 def _plain(value: SecretStr | str | None) -> str | None:

@@ -6,7 +6,7 @@ session, and it is gone as soon as anybody comes with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -32,7 +32,7 @@ class Whose:
     """Who began a login and how; whoever ends it must be the same."""
 
     user_id: str
-    browser: str
+    browser: str = field(repr=False)
     """The secret of the browser's session; only its hash is stored."""
     login: Login
     flow: str

@@ -205,6 +205,15 @@ def test_a_right_that_is_missing_connects_nothing(
     refused(connecting, login, address, rf"did not grant the right {re.escape(scope)}: connect")
 
 
+@pytest.mark.parametrize("code", [15, 1051])
+def test_an_app_that_vk_has_not_given_the_right_connects_nothing(
+    connecting: Connecting, code: int
+) -> None:
+    connecting.oidc.control(probe=code)
+    address = connecting.came_back(Login.VK_ID)
+    refused(connecting, Login.VK_ID, address, rf"Not permitted: .*\(error {code}\)")
+
+
 def test_an_account_without_a_channel_is_not_connected(connecting: Connecting) -> None:
     connecting.oidc.control(account="nobody")
     refused(connecting, Login.YOUTUBE, connecting.came_back(Login.YOUTUBE), "no YouTube channel")
@@ -300,10 +309,23 @@ def test_a_pasted_token_is_looked_at_and_stored(connecting: Connecting) -> None:
     assert (view.account_name, connecting.stored(view.id).user_id) == ("Ada", "1001")
 
 
-def test_a_grant_is_ended_at_the_platform_too(connecting: Connecting) -> None:
-    for login in CODES:
-        view = connecting.connect(login)
-        token = connecting.stored(view.id).access_token
-        assert connecting.takes(token)
-        assert not connecting.connections.disconnect(connecting.visitor(), view.id).is_active
-        assert not connecting.takes(token)
+@pytest.mark.parametrize("login", CODES)
+def test_a_grant_is_ended_at_the_platform_too(connecting: Connecting, login: Login) -> None:
+    view = connecting.connect(login)
+    token = connecting.tokens(view.id).renew(connecting.stored(view.id).access_token)
+    assert connecting.takes(token)
+    ended = connecting.connections.disconnect(connecting.visitor(), view.id)
+    assert (ended.id, ended.is_active) == (view.id, False)
+    assert not connecting.takes(token)
+    assert not connecting.connections.disconnect(connecting.visitor(), view.id).is_active
+    assert connecting.connect(login).is_active
+
+
+def test_an_account_with_an_app_of_its_own_stays_what_it_is(connecting: Connecting) -> None:
+    first = connecting.connect(Login.YOUTUBE)
+    own = {"client_id": "mine", "client_secret": SecretStr("canary-of-my-own-app")}
+    connecting.put(first.id, connecting.stored(first.id).model_copy(update=own))
+    before = connecting.row(first.id).encrypted_data
+    second = connecting.connect(Login.YOUTUBE)
+    assert second.id != first.id
+    assert connecting.row(first.id).encrypted_data == before

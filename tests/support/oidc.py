@@ -88,7 +88,8 @@ class Oidc:
 
     def control(self, **said: Any) -> None:
         """Who logs in next (`account`), and what that person allows (`deny`, `without`)."""
-        document = {"account": "ada", "deny": False, "without": [], "tokens": {}} | said
+        known = {"account": "ada", "deny": False, "without": [], "tokens": {}, "probe": 0}
+        document = known | said
         self.http.post(f"{self.url}/control", json=document).raise_for_status()
 
     def ledger(self) -> Counter[tuple[str, str | None, str | None]]:

@@ -5,7 +5,8 @@
 //
 //     node oidc.mjs SECONDS REDIRECT_BASE      prints "ready PORT"
 //
-// POST /control {account, deny, without, tokens} says who logs in next and what that person allows;
+// POST /control {account, deny, without, tokens, probe} says who logs in next, what that person allows
+// and VK's error for its videos;
 // GET /ledger is all that the token endpoint did.
 import { createServer } from 'node:http';
 
@@ -18,7 +19,7 @@ const ZOOM = ['cloud_recording:read:list_user_recordings',
   'cloud_recording:read:list_recording_files', 'user:read:user'];
 const VK = ['video', 'groups', 'wall'];
 const BITS = { video: 16, wall: 8192, offline: 65536, groups: 262144 };
-const person = { account: 'ada', deny: false, without: [], tokens: {} };
+const person = { account: 'ada', deny: false, without: [], tokens: {}, probe: 0 };
 const ledger = [];
 
 function client(id, login, method) {
@@ -131,6 +132,10 @@ async function vk(provider, req, res, url) {
   if (!who) return answer(res, 200, no);
   if (url.pathname === '/method/users.get') {
     return answer(res, 200, { response: [{ id: who.number ?? 1001, first_name: who.account }] });
+  }
+  if (url.pathname === '/method/video.get') {
+    const code = { error: { error_code: person.probe, error_msg: 'Access denied' } };
+    return answer(res, 200, person.probe ? code : { response: { count: 0, items: [] } });
   }
   const mask = who.scopes.reduce((sum, name) => sum + (BITS[name] ?? 0), 0);
   return answer(res, 200, { response: mask });

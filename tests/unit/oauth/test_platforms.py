@@ -242,8 +242,9 @@ def vk_error(code: int) -> httpx.Response:
     ("code", "words", "gone"),
     [
         (5, r"does not take the token \(error 5\)", True),
-        (1051, "Not permitted: .*error 1051", False),
-        (15, r"refuses account.getAppPermissions \(error 15\)", False),
+        (1051, r"Not permitted: .*\(error 1051\), it says “No.”: ask VK's support", False),
+        (15, r"Not permitted: .*\(error 15\)", False),
+        (113, r"refuses account.getAppPermissions \(error 113\)", False),
     ],
 )
 def test_vks_refusals_are_sentences(code: int, words: str, gone: bool) -> None:
@@ -258,13 +259,31 @@ def test_vks_refusals_are_sentences(code: int, words: str, gone: bool) -> None:
 def test_vks_rights_and_person_are_read() -> None:
     person = {"response": [{"id": 7, "first_name": "Ада", "last_name": "Л"}]}
     mask = {"response": 16 | 262144 | 2}
-    answers = [httpx.Response(200, json=each) for each in (mask, person)]
-    platform, _, _ = made("vk-implicit", *answers)
+    videos = {"response": {"count": 0, "items": []}}
+    answers = [httpx.Response(200, json=each) for each in (mask, videos, person)]
+    platform, script, _ = made("vk-implicit", *answers)
     grant = platform.granted(APP, Grant(SecretStr("access"), None))
+    assert [each.url.path for each in script.requests] == [
+        "/method/account.getAppPermissions",
+        "/method/video.get",
+    ]
     assert grant.scopes == ("video", "groups")
     found = platform.identify(APP, grant)
     assert (found.id, found.name) == ("7", "Ада Л")
     assert platform.missing(("groups",)) == ("video",)
+
+
+@pytest.mark.parametrize("code", [1, 6, 9, 10, 29])
+def test_vk_that_cannot_answer_now_refuses_nobody(code: int) -> None:
+    platform, _, _ = made("vk-implicit", vk_error(code))
+    with pytest.raises(TransientError, match=f"error {code}"):
+        platform.identify(APP, Grant(SecretStr("access"), None))
+
+
+def test_a_scope_that_vk_does_not_honour_is_found_out() -> None:
+    platform, _, _ = made("vk-id", vk_error(1051))
+    with pytest.raises(CredentialRefused, match="Not permitted"):
+        platform.granted(APP, Grant(SecretStr("access"), None, scopes=("video",)))
 
 
 def test_a_groups_token_is_nobodys() -> None:
