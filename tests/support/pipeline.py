@@ -151,7 +151,7 @@ class Pipeline:
         self.free_server()
 
     def files(self) -> dict[str, tuple[int, int, int]]:
-        """Every stored file: inode, modification time, bytes."""
+        """Every stored file but thumbnails: inode, modification time, bytes."""
         root = self.settings.storage
         return {
             str(path.relative_to(root)): (
@@ -160,7 +160,7 @@ class Pipeline:
                 path.stat().st_size,
             )
             for path in sorted(root.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.parent.name != "thumbnails"
         }
 
     def ffmpegs(self) -> list[psutil.Process]:

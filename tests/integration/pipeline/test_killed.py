@@ -35,7 +35,9 @@ def _is_whole(leap: Pipeline, recording_id: int) -> None:
     assert spoken.segments
     assert abs(probe(root / summary.files["audio"]).duration - video.duration) < 0.1
     with leap.connect() as connection:
-        rows = connection.execute("SELECT path, bytes FROM stored_objects").fetchall()
+        rows = connection.execute(
+            "SELECT path, bytes FROM stored_objects WHERE recording_id IS NOT NULL"
+        ).fetchall()
     stored = {path: size for path, (_, _, size) in leap.files().items()}
     assert dict(rows) == stored
     assert not leap.ffmpegs()
