@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,11 @@ from leap_pipeline.db.models.publishing import QuotaSpent
 from leap_pipeline.domain.youtube_quota import SPREAD, Limits
 from leap_pipeline.errors import MustWaitError
 from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
-from leap_pipeline.security.keys import ensure_keys
 from leap_pipeline.security.vault import Vault, load_vault
 from leap_pipeline.services.youtube_needs import Projects, waiting
 from leap_pipeline.services.youtube_quota import Forecast, YouTubeQuota, forecasts
 from leap_pipeline.settings import Settings
-from tests.support.at_once import race
+from tests.support.accounts import race
 from tests.support.bench import Bench
 from tests.support.published import Shelf
 
@@ -142,18 +142,18 @@ def test_a_hundred_videos_a_day_and_no_more(shelf: Shelf, clock: Clock) -> None:
     assert fits(mine, Call.VIDEO_INSERT)
 
 
-def spend_many(database: Database, home: str) -> None:
-    mine = YouTubeQuota(
-        database, load_vault(Settings(home=Path(home))), PROJECT, limits=TIGHT, clock=Clock()
-    )
+def spend_many(shelf: Shelf) -> str:
+    """In a process of its own, which shares no connection with its parent."""
+    database = Database(shelf.bench.database.urls)
+    mine = YouTubeQuota(database, shelf.vault, PROJECT, limits=TIGHT, clock=Clock())
     calls = (Call.VIDEO_INSERT, Call.CHANNEL, Call.THUMBNAIL_SET, Call.CAPTIONS_INSERT)
     for number in range(24):
         fits(mine, calls[number % len(calls)])
+    return "done"
 
 
-def test_workers_together_never_overspend(shelf: Shelf, tmp_path: Path) -> None:
-    ensure_keys(Settings(home=tmp_path))
-    assert race(shelf.bench.database, spend_many, [str(tmp_path)] * 4) == ["ok"] * 4
+def test_workers_together_never_overspend(shelf: Shelf) -> None:
+    assert race([partial(spend_many, shelf)] * 4) == ["done"] * 4
     spent = ledger(shelf)
     assert spent.pop("videos.insert") == (20, 20)  # of 24 that were asked for
     assert 950 < sum(units for _, units in spent.values()) <= 1_000
