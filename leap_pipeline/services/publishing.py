@@ -94,7 +94,8 @@ class Publishing:
             if doubt := self._another_account(stored, credential_id):
                 return self._held(doubt)
             if stored.state is UploadState.PLANNED:
-                if stored.sha256 != file.sha256 or stored.sent != sent:
+                planned = (stored.sha256, stored.sent, stored.credential_id)
+                if planned != (file.sha256, sent, credential_id):
                     self._rows.refiled(file, sent, credential_id)
                 with self._asking(stored):
                     opened = self._uploader.open(file, sent, stored.upload.marker)

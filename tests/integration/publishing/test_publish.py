@@ -246,6 +246,26 @@ def test_another_account_in_the_preset_waits_for_a_person(fakes: Fakes, platform
 
 
 @BOTH
+def test_another_account_before_anything_was_asked_for_is_simply_used(
+    fakes: Fakes, platform: Platform
+) -> None:
+    if platform is Y:
+        fakes.youtube.fail(youtube_faults.refusal("videos.insert", status=503, times=None))
+    else:
+        fakes.vk.fail(vk_faults.server_error("video.save", times=None))
+    assert fakes.publish(platform).state == "waiting"
+    fakes.youtube.faults.clear()
+    fakes.vk.faults.clear()
+    another = fakes.studio.account(platform, fakes.token(platform), "another")
+    fakes.studio.use(platform, another)
+    assert fakes.publish_until_done(platform).state == "done"
+    assert_once(fakes, platform)
+    row = fakes.studio.upload(platform)
+    assert row is not None
+    assert row.credential_id == another
+
+
+@BOTH
 def test_a_file_that_was_made_anew_takes_the_place_of_the_old_one(
     fakes: Fakes, platform: Platform
 ) -> None:
