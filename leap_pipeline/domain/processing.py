@@ -24,6 +24,10 @@ LONGEST_REST = timedelta(hours=6)
 LEAST_TOLERANCE = 1.0  # seconds: platforms round
 TOLERANCE = 0.01  # of the playing time
 
+UNEXPLAINED: Mapping[str, str] = {
+    GONE: "The platform has no such video any more.",
+    FAILED: "The platform could not process it, and does not say why.",
+}
 UNSAID = "It does not say how long it plays."
 
 
@@ -75,7 +79,7 @@ def judge(
         return Judged(PROCESSING, reason or f"It is still processing after {days} days.", None)
     if state == PROCESSED:
         return Judged(state, _duration_note(sent, seconds), None)
-    return Judged(state, reason, gap if state == PROCESSING else None)
+    return Judged(state, reason or UNEXPLAINED.get(state), gap if state == PROCESSING else None)
 
 
 def right_duration(sent: float, there: float) -> bool:

@@ -69,6 +69,7 @@ def test_an_answer_is_stored_and_settles_the_matter_or_does_not(
 
 def test_the_note_says_why() -> None:
     assert judge(FAILED, None, "The codec is unknown.", YOUNG).note == "The codec is unknown."
+    assert "does not say why" in str(judge(FAILED, None, None, YOUNG).note)
     assert judge(PROCESSED, None, None, OLD).note == UNSAID
     assert "after 3 days" in str(judge(PROCESSING, None, None, OLD).note)
     assert judge(PROCESSED, 3.0, "As told.", YOUNG).note is None
