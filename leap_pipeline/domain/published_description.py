@@ -35,6 +35,8 @@ def render_description(
         chapters = as_chapters(topics, values.duration)
         draft = replace(draft, topics=chapters or draft.topics)
         notes = _chapter_notes(topics, chapters, draft.in_front)
+        if draft.lists > 1:
+            notes.append("YouTube may make no chapters: {topics} stands there more than once.")
     count = draft.fitting_topics()
     if draft.size(len(draft.topics)) > limits.description:
         notes.append(_length_note(draft, count))
@@ -84,6 +86,12 @@ class _Draft:
             and bool(self.topics)
             and "topics" in self.template.variables
         )
+
+    @property
+    def lists(self) -> int:
+        """How often the template has the list of topics."""
+        pieces = self.template.fill(replace(self.values, topics=""))
+        return sum(each.name == "topics" for each in pieces)
 
     @property
     def in_front(self) -> str:

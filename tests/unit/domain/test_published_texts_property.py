@@ -69,9 +69,9 @@ OWN_WORDS = [
 HALVES = st.lists(
     st.sampled_from(PLACES * 3 + OWN_WORDS + [" | ", "\\n", " ", "(", ")"]), max_size=12
 ).map("".join)
-TEMPLATES = st.tuples(HALVES, st.sampled_from(["", "{topics}", "\\n{topics}\\n"]), HALVES).map(
-    "".join
-)
+TEMPLATES = st.tuples(
+    HALVES, st.sampled_from(["", "{topics}", "\\n{topics}\\n", "{topics}\\n{topics}"]), HALVES
+).map("".join)
 TOPICS = st.lists(st.tuples(TEXTS, st.floats(0, 12_000)), max_size=40).map(
     lambda rows: read_topics([{"topic": text, "start": start} for text, start in rows])
 )

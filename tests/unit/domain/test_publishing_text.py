@@ -251,6 +251,14 @@ def test_a_time_in_front_of_the_topics_is_told(description: str, time: str) -> N
     )[-1]  # fmt: skip
 
 
+def test_a_list_that_stands_twice_is_told() -> None:
+    twice = published(description="{topics}\\n\\n{topics}")
+    assert notes(twice) == [
+        "YouTube may make no chapters: {topics} stands there more than once."
+    ]  # fmt: skip
+    assert published(description="{topics}{topics}", platform=Platform.VK).notes == ()
+
+
 @pytest.mark.parametrize(
     "display",
     [
