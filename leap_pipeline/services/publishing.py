@@ -137,8 +137,10 @@ class Publishing:
         elif stored.sha256 != file.sha256:
             with self._asking(stored):
                 same_session = self._uploader.discard(stored.upload)
-            again = self._rows.refiled if same_session else self._rows.planned_again
-            again(file, sent, credential_id)
+            if same_session:  # it was opened with its texts: new ones come beside the video
+                self._rows.refiled(file, stored.sent, credential_id)
+            else:
+                self._rows.planned_again(file, sent, credential_id)
         else:
             self._send(stored, file, verdict.offset, progress)
         return None

@@ -56,8 +56,8 @@ def decorate(
     """Bring about what was asked for and is not there yet; one that fails stops no other.
 
     `update` asks for what is wanted now, and once more for what was refused; without it a video
-    that is published stays as it was sent. Raises MustWaitError, at the end, where one of them has
-    to wait.
+    that is published stays as it was sent, but for texts that changed while it was on its way.
+    Raises MustWaitError, at the end, where one of them has to wait.
     """
     _want(work, platform, decorations, update=update)
     waits: list[MustWaitError] = []
@@ -105,6 +105,7 @@ def _want(
     with work.fenced() as session:
         target_id = _target_id(session, work, platform)
         rows = {(row.kind, row.name): row for row in _rows(session, target_id)}
+        update = update or rows.keys() == {(LISTING, "")}  # nothing but the video came yet
         for each in decorations:
             row = rows.pop((each.kind, each.name), None)
             if row is None:
