@@ -35,7 +35,7 @@ DOUBT = Step("doubt", 5, QuotaCall.SEARCH_UPLOADS.priority)
 STEPS: Mapping[str, Step] = {
     THUMBNAIL: _step(THUMBNAIL, QuotaCall.THUMBNAIL_SET),
     COLLECTION: _step(COLLECTION, QuotaCall.PLAYLIST_LIST, QuotaCall.PLAYLIST_INSERT),
-    CAPTIONS: _step(CAPTIONS, QuotaCall.CAPTIONS_LIST, QuotaCall.CAPTIONS_INSERT),
+    CAPTIONS: _step(CAPTIONS, QuotaCall.CAPTIONS_INSERT),
     LISTING: _step(LISTING, QuotaCall.VIDEO_LIST, QuotaCall.VIDEO_UPDATE),
 }
 # Before a video is there nobody knows which of them it will have, so that all are counted.

@@ -49,7 +49,7 @@ SMALL = 1
 # A list is of no use where what it is asked for does not fit any more.
 AFTERWARDS: Mapping[QuotaCall, QuotaCall] = {
     QuotaCall.PLAYLIST_LIST: QuotaCall.PLAYLIST_INSERT,
-    QuotaCall.CAPTIONS_LIST: QuotaCall.CAPTIONS_INSERT,
+    QuotaCall.CAPTIONS_LIST: QuotaCall.CAPTIONS_UPDATE,
 }
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('leap.youtube.' || :what, 0))")
 

@@ -11,8 +11,10 @@ from sqlalchemy import delete, select, text
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.publishing import QuotaSpent
-from leap_pipeline.domain.youtube_quota import SPREAD, Limits
+from leap_pipeline.domain.youtube_quota import SPREAD, Limits, pacific_day
 from leap_pipeline.errors import MustWaitError
+from leap_pipeline.progress import ignore
+from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
 from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
 from leap_pipeline.security.vault import Vault, load_vault
 from leap_pipeline.services.youtube_needs import Projects, waiting
@@ -21,6 +23,7 @@ from leap_pipeline.settings import Settings
 from tests.support.accounts import race
 from tests.support.bench import Bench
 from tests.support.published import Shelf
+from tests.support.youtube.desk import MARKER, SENT, SRT, Desk, Tokens, video
 
 NOON = datetime(2026, 11, 23, 20, tzinfo=UTC)  # 12:00 Pacific
 RESET = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -192,13 +195,12 @@ def test_thumbnails_of_todays_videos_are_kept_back_from_captions(
     account = shelf.account()
     for _ in range(3):
         shelf.target(account, uploaded_at=NOON, steps={"thumbnail": "pending", "listing": "done"})
-    fill(shelf, 9_400)
+    fill(shelf, 9_450)
     mine = quota(shelf, clock)
-    with pytest.raises(MustWaitError, match=r"needs 450 .* 150 kept for what comes first"):
-        quota(shelf, clock, Limits(100, 9_999)).spend(Call.CAPTIONS_LIST)
-    mine.spend(Call.CAPTIONS_LIST)
+    with pytest.raises(MustWaitError, match=r"needs 400 .* 150 kept for what comes first"):
+        quota(shelf, clock, Limits(100, 9_999)).spend(Call.CAPTIONS_INSERT)
     mine.spend(Call.CAPTIONS_INSERT)
-    assert not fits(mine, Call.CAPTIONS_LIST)
+    assert not fits(mine, Call.CAPTIONS_INSERT)
     assert [fits(mine, Call.THUMBNAIL_SET) for _ in range(4)] == [True, True, True, False]
 
 
@@ -208,21 +210,21 @@ def test_planned_videos_are_kept_room_for_and_never_more_than_can_be_uploaded(
     account = shelf.account()
     for _ in range(5):
         shelf.target(account)
-    # Each of two: 5 to settle doubts, thumbnail 50, playlist 51, captions 450.
-    two = Limits(2, 2 * (5 + 50 + 51) + 449)
-    assert not fits(quota(shelf, clock, two), Call.CAPTIONS_LIST)
-    assert fits(quota(shelf, clock, Limits(2, two.units + 1)), Call.CAPTIONS_LIST)
+    # Each of two: 5 to settle doubts, thumbnail 50, playlist 51, captions 400.
+    two = Limits(2, 2 * (5 + 50 + 51) + 399)
+    assert not fits(quota(shelf, clock, two), Call.CAPTIONS_INSERT)
+    assert fits(quota(shelf, clock, Limits(2, two.units + 1)), Call.CAPTIONS_INSERT)
     assert not fits(quota(shelf, clock, Limits(2, two.units + 1)), Call.VIDEO_UPDATE)
-    assert fits(quota(shelf, clock, Limits(2, 2 * 556 + 50 + 50)), Call.VIDEO_UPDATE)
+    assert fits(quota(shelf, clock, Limits(2, 2 * 506 + 400 + 50)), Call.VIDEO_UPDATE)
     # A look costs next to nothing, and is held up by nobody.
-    assert fits(quota(shelf, clock, Limits(2, 110)), Call.VIDEO_LIST)
+    assert fits(quota(shelf, clock, Limits(2, 451)), Call.VIDEO_LIST)
 
 
 def test_an_open_upload_keeps_its_room_without_an_insert(shelf: Shelf, clock: Clock) -> None:
     account = shelf.account()
     shelf.target(account, state="open", session="sealed", opened_at=NOON)
-    assert not fits(quota(shelf, clock, Limits(0, 555)), Call.CAPTIONS_LIST)
-    assert fits(quota(shelf, clock, Limits(0, 556)), Call.CAPTIONS_LIST)
+    assert not fits(quota(shelf, clock, Limits(0, 505)), Call.CAPTIONS_INSERT)
+    assert fits(quota(shelf, clock, Limits(0, 506)), Call.CAPTIONS_INSERT)
 
 
 def test_nothing_is_kept_for_what_is_not_of_today_or_of_another_project(
@@ -235,11 +237,11 @@ def test_nothing_is_kept_for_what_is_not_of_today_or_of_another_project(
     shelf.target(mine, uploaded_at=NOON, steps=pending, run=None)
     shelf.target(mine, uploaded_at=NOON, steps={"thumbnail": "failed", "captions": "done"})
     shelf.target(other, uploaded_at=NOON, steps=pending)
-    fill(shelf, 9_550)
-    assert fits(quota(shelf, clock), Call.CAPTIONS_LIST)
+    fill(shelf, 9_600)
+    assert fits(quota(shelf, clock), Call.CAPTIONS_INSERT)
     shelf.target(mine, uploaded_at=NOON, steps=pending, run="waiting", due_at=NOON)
-    fill_more(shelf, -50)
-    assert not fits(quota(shelf, clock), Call.CAPTIONS_LIST)
+    fill_more(shelf, -400)
+    assert not fits(quota(shelf, clock), Call.CAPTIONS_INSERT)
 
 
 def fill_more(shelf: Shelf, units: int) -> None:
@@ -293,7 +295,7 @@ def test_the_forecast_says_what_waits_and_on_which_day_it_fits(shelf: Shelf, clo
         "video": (3, {TODAY: 2, TOMORROW: 1}),
         "thumbnail": (4, {TODAY: 3, TOMORROW: 1}),
         "collection": (4, {TODAY: 3, TOMORROW: 1}),
-        "captions": (5, {TODAY: 1, TOMORROW: 2, date(2026, 11, 25): 2}),
+        "captions": (5, {TODAY: 1, TOMORROW: 3, date(2026, 11, 25): 1}),
     }
 
 
@@ -321,3 +323,50 @@ def test_a_bucket_that_is_closed_for_minutes_has_what_is_left_today(
     (found,) = forecasts(shelf.bench.database, shelf.vault, clock.now)
     units = found.buckets[1]
     assert (units.left, units.closed_until) == (9_600, RESET + timedelta(minutes=15))
+
+
+class Booked(Desk):
+    """A channel at the fake of YouTube, of which the real ledger keeps the account."""
+
+    def __init__(self, shelf: Shelf, limits: Limits) -> None:
+        super().__init__()
+        self.book = YouTubeQuota(
+            shelf.bench.database, shelf.vault, PROJECT, limits=limits, clock=self.clock
+        )
+
+    def publisher(self, tokens: Tokens | None = None) -> YouTubePublisher:
+        return YouTubePublisher(
+            self.http, tokens or self.tokens, self.book, clock=self.clock, sleep=self.clock.sleep
+        )
+
+
+def test_the_ledger_says_what_youtube_counts(shelf: Shelf, tmp_path: Path) -> None:
+    desk = Booked(shelf, Limits(100, 1_400))
+    publisher = desk.publisher()
+    file = video(tmp_path, 1_000)
+    upload = desk.upload(publisher.open(file, SENT, MARKER), file)
+    there = publisher.send(upload, file, 0, ignore)
+    captions = tmp_path / "lecture.srt"
+    captions.write_bytes(SRT)
+    track = publisher.put_captions(there, captions, "en", "English", None)
+    publisher.collect(there, desk.fake.add_playlist(desk.channel).id)
+    publisher.put_captions(there, captions, "en", "English", track)
+    publisher.processing(there)
+    counted, now = desk.fake.project(), desk.clock()
+    day = pacific_day(now)
+    spent = ledger(shelf, day)
+    assert spent["videos.insert"] == (1, counted.of("inserts", now)) == (1, 1)
+    units = sum(units for kind, (_, units) in spent.items() if kind != "videos.insert")
+    assert units == counted.of("units", now) > 900
+    # What does not fit any more never reaches YouTube.
+    before = len(desk.fake.ledger.entries)
+    with pytest.raises(MustWaitError, match=r"captions\.list needs 500"):
+        publisher.put_captions(there, captions, "en", "English", track)
+    assert len(desk.fake.ledger.entries) == before
+    # And what YouTube counts more than the ledger does, YouTube says.
+    counted.units = counted.of("units", now)
+    with pytest.raises(MustWaitError):
+        publisher.processing(there)
+    with pytest.raises(MustWaitError, match="YouTube gives no more units today"):
+        desk.publisher().channel()
+    assert ledger(shelf, day)["videos.list"][0] == 2
