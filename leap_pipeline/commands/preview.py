@@ -15,7 +15,8 @@ from leap_pipeline.domain.publication_diff import Change
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.domain.text_templates import h_mm_ss
 from leap_pipeline.services.configuration import load_configuration
-from leap_pipeline.services.preview import Preview, There, collection_of, load_preview
+from leap_pipeline.services.preview import Preview, There, load_preview
+from leap_pipeline.services.publish_run import collection_of
 
 WIDTH = 12
 

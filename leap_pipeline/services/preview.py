@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session, lazyload
 from leap_pipeline.db.models.publishing import TargetStep
 from leap_pipeline.db.models.recordings import OutputTarget
 from leap_pipeline.domain.publication_diff import Change, difference
-from leap_pipeline.domain.shapes.publishing import YouTubeMetadata
 from leap_pipeline.domain.shapes.registry import read_column
 from leap_pipeline.domain.shapes.results import Sent, TargetMeta
-from leap_pipeline.domain.states import Platform, TargetStatus
+from leap_pipeline.domain.states import Platform, StepState, TargetStatus
 from leap_pipeline.services.publication import Publication, load_publication, sent_of
+from leap_pipeline.services.publish_run import collection_of
 from leap_pipeline.services.target_steps import CAPTIONS, COLLECTION, THUMBNAIL
 from leap_pipeline.storage.local import LocalStorage
 
@@ -81,12 +81,6 @@ def load_preview(
     return Preview(publication, sent, there)
 
 
-def collection_of(publication: Publication) -> str | None:
-    """The playlist or album that the video is to be in."""
-    settings = publication.settings
-    return settings.playlist_id if isinstance(settings, YouTubeMetadata) else settings.album_id
-
-
 def digests(storage: LocalStorage, publication: Publication) -> Mapping[tuple[str, str], str]:
     """What is to stand beside the video, by kind and name: SHA-256 in hex, or an id there."""
     found: dict[tuple[str, str], str] = {}
@@ -102,14 +96,16 @@ def digests(storage: LocalStorage, publication: Publication) -> Mapping[tuple[st
 def _beside(
     session: Session, storage: LocalStorage, target_id: int, publication: Publication
 ) -> Iterator[str]:
+    """What is done as it is wanted, and what the platform does not offer, is left."""
     rows = session.execute(
-        select(TargetStep.kind, TargetStep.name, TargetStep.done).where(
-            TargetStep.target_id == target_id
+        select(TargetStep.kind, TargetStep.name, TargetStep.wanted).where(
+            TargetStep.target_id == target_id,
+            TargetStep.state.in_([StepState.DONE, StepState.SKIPPED]),
         )
     )
-    done = {(kind, name): digest for kind, name, digest in rows}
+    settled = {(kind, name): digest for kind, name, digest in rows}
     for key, wanted in digests(storage, publication).items():
-        if done.get(key) != wanted:
+        if settled.get(key) != wanted:
             kind, name = key
             yield f"{kind} ({name})" if name else kind
 

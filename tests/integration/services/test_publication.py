@@ -307,6 +307,18 @@ def test_a_preview_tells_what_an_update_would_change(bench: Bench, lecture: int)
     # The day of publishing in the description stays that of the upload.
     assert (later.url, later.changes, later.beside) == ("https://youtu.be/abc", (), ())
 
+    with bench.database.tenant(bench.user_id) as session:
+        captions = update(TargetStep).where(TargetStep.kind == "captions")
+        session.execute(captions.values(state="failed", done=None))
+    failed = preview(bench, lecture).there
+    assert failed is not None
+    assert failed.beside == ("captions (ru)",)
+    with bench.database.tenant(bench.user_id) as session:
+        session.execute(captions.values(state="skipped"))  # the platform takes none
+    skipped = preview(bench, lecture).there
+    assert skipped is not None
+    assert skipped.beside == ()
+
     picture(bench, "lecture.png")
     bench.configure(
         lecture,
