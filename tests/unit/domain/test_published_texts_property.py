@@ -94,7 +94,7 @@ VALUES = st.builds(
     timezone=st.sampled_from([None, "Europe/Moscow", "Asia/Kathmandu", "Nowhere/Land"]),
 )
 TIME_OF_TOPIC = re.compile(r"(?<!\d)(\d{2,}):(\d\d):(\d\d) — ")
-CALM = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 _IN_ONE = re.compile("|".join(map(re.escape, sorted(WHOLE, key=len, reverse=True))))
 _FRAGMENTS = frozenset("".join(WHOLE))
 
