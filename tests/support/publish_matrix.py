@@ -198,14 +198,15 @@ class Matrix:
     def _work(self, platform: Platform, points: Points) -> str:
         """A run, in whatever process."""
         transport = WatchedTransport(points, httpx.HTTPTransport(verify=False))
-        studio = replace(
-            self.studio,
-            bench=replace(self.studio.bench, database=self.database),
-            http=httpx.Client(transport=transport, timeout=30),
-            clock=self.clock,
-            sleep=self._sleep,
-        )
-        found = studio.publish(platform)
+        with httpx.Client(transport=transport, timeout=30) as http:
+            studio = replace(
+                self.studio,
+                bench=replace(self.studio.bench, database=self.database),
+                http=http,
+                clock=self.clock,
+                sleep=self._sleep,
+            )
+            found = studio.publish(platform)
         if isinstance(found.error, MustWaitError):
             return f"waiting {found.due_at.isoformat()}"
         return found.state if found.error is None else f"{found.state} {found.error}"
