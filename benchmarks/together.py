@@ -31,7 +31,7 @@ from leap_pipeline.errors import MustWaitError
 from leap_pipeline.publishing.uploader import Upload, VideoFile
 from leap_pipeline.services.publishing import Publishing
 from leap_pipeline.services.upload_rows import StoredUpload
-from leap_pipeline.web.calls import Calls
+from leap_pipeline.web.calls import APART_SECONDS, Calls
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FILE, SENT = VideoFile(Path("lecture.mp4"), 1, "0" * 64, 1.0), Sent(title="Lecture")
@@ -63,7 +63,7 @@ def in_a_call(headers: Mapping[str, str]) -> datetime:
         return httpx.Response(200 if len(tries) > 1 else 429, headers=headers, request=request)
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        calls = Calls(http, "YouTube", clock=clock, sleep=clock.sleep)
+        calls = Calls(http, "YouTube", apart=APART_SECONDS, clock=clock, sleep=clock.sleep)
         calls.send(httpx.Request("POST", "https://youtube.example/"), calls.budget())
     return tries[1]
 

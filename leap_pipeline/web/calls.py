@@ -7,6 +7,7 @@ header reaches nobody but the address of the settings.
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ MOST_TRIES = 12
 JITTER = wait_random_exponential(multiplier=1, max=20)
 TIMEOUT = httpx.Timeout(30, connect=10)
 LARGEST = 1024 * 1024
+APART_SECONDS = 20.0
+"""For those whom nothing else paces."""
 TOO_MANY = httpx.codes.TOO_MANY_REQUESTS
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 Body = Mapping[str, Any]
@@ -83,8 +86,10 @@ Judge = Callable[[Answer], Again | None]
 
 
 class Calls:
-    """Sends requests to `service`, as sentences name it. Safe to share between threads; clock and
-    sleep are the caller's.
+    """Sends requests to `service`, as sentences name it. Safe to share between threads.
+
+    What it holds back comes again within `apart` seconds after the moment that it named, so that
+    those who were turned away together do not come back together. Clock and sleep are the caller's.
     """
 
     def __init__(
@@ -92,11 +97,13 @@ class Calls:
         http: httpx.Client,
         service: str,
         *,
+        apart: float = 0.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = http
         self._service = service
+        self._apart = apart
         self._clock = clock
         self._sleep = sleep
 
@@ -195,6 +202,8 @@ class Calls:
     def _wait(self, state: RetryCallState) -> float:
         again = _failure(state)
         named = (again.at - self._clock()).total_seconds() if again.at is not None else 0.0
+        if again.held_back and self._apart:
+            return max(named, 0.0) + random.uniform(0.0, self._apart)  # noqa: S311 - no secret
         return max(named, JITTER(state))
 
 

@@ -32,7 +32,7 @@ from leap_pipeline.publishing.vk.models import Account, Album, Saved, VkVideo
 from leap_pipeline.publishing.vk.upload import FileForm, upload_refusal
 from leap_pipeline.publishing.vk.watched import watched
 from leap_pipeline.redaction import remember
-from leap_pipeline.web.calls import PATIENCE, Answer, Budget, Calls
+from leap_pipeline.web.calls import APART_SECONDS, PATIENCE, Answer, Budget, Calls
 from leap_pipeline.web.tokens import TokenSource
 
 API = "https://api.vk.com/method"
@@ -68,7 +68,9 @@ class VkClient:
         self._api_url = api_url.rstrip("/")
         self._clock = clock
         self._calls = Calls(http, "VK", clock=clock, sleep=sleep)
-        self._uploads = Calls(http, "VK's upload server", clock=clock, sleep=sleep)
+        self._uploads = Calls(
+            http, "VK's upload server", apart=APART_SECONDS, clock=clock, sleep=sleep
+        )
 
     def user_id(self) -> int:
         """Whose token it is."""

@@ -22,7 +22,7 @@ from leap_pipeline.publishing.youtube.answers import (
     refuses_token,
 )
 from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
-from leap_pipeline.web.calls import Answer, Budget, Calls
+from leap_pipeline.web.calls import APART_SECONDS, Answer, Budget, Calls
 from leap_pipeline.web.tokens import TokenSource
 
 ROOT = "https://youtube.googleapis.com"
@@ -69,7 +69,7 @@ class YouTubeApi:
         self._quota = quota
         self._root_url = root_url.rstrip("/")
         self._clock = clock
-        self._calls = Calls(http, "YouTube", clock=clock, sleep=sleep)
+        self._calls = Calls(http, "YouTube", apart=APART_SECONDS, clock=clock, sleep=sleep)
 
     def ask(self, asked: Asked) -> Answer:
         """A good answer; raises for every other."""

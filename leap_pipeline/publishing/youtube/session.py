@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from leap_pipeline.errors import DataError, MustWaitError, TransientError
 from leap_pipeline.publishing.youtube.session_requests import Failed, Said, SessionRequests
+from leap_pipeline.web.calls import APART_SECONDS
 from leap_pipeline.web.tokens import TokenSource
 
 UNIT = 256 * 1024
@@ -140,7 +141,9 @@ class _Patience:
         self._failures += 1
         seconds = self._dice(0.0, min(LONGEST_WAIT, 2.0**self._failures))
         if failed.at is not None:
-            seconds = max(seconds, (failed.at - now).total_seconds())
+            named = max(0.0, (failed.at - now).total_seconds())
+            room = (self._ends - now).total_seconds() - named - 1.0
+            seconds = named + self._dice(0.0, max(0.0, min(APART_SECONDS, room)))
         if self._failures >= MOST_FAILURES or now + timedelta(seconds=seconds) >= self._ends:
             if failed.at is not None and failed.at > now:
                 msg = f"YouTube {failed}: it is asked again at {failed.at:%Y-%m-%d %H:%M:%S} UTC."
