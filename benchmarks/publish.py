@@ -4,9 +4,10 @@
 
 A seed goes through all named points of a run on both platforms (tests/support/publish_kills.py),
 or through N that it chooses, and adds kills at random moments; every third seed loses the upload's
-session with its worker. A case that was lived is a line of the journal, so that a run that was
-ended goes on where it was. Prints JSON: faults, and how many videos were doubled, lost, stuck or
-wrong, or sent again by more than was allowed, which should all be 0.
+session with its worker, and every third kills the next worker as well, anywhere. A case that was
+lived is a line of the journal, so that a run that was ended goes on where it was. Prints JSON:
+faults, and how many videos were doubled, lost, stuck or wrong, or sent again by more than was
+allowed, which should all be 0.
 """
 
 from __future__ import annotations
@@ -45,10 +46,11 @@ def cases_of(seed: int, names: Names, points: int | None, randoms: int) -> Itera
     """The cases of a seed, always the same ones."""
     for platform in Platform:
         dice = random.Random(f"{seed} {platform} kills")
-        known, gone = names[platform], seed % 3 == 2
+        known, gone, twice = names[platform], seed % 3 == 2, seed % 3 == 1
         chosen = known if points is None else dice.sample(known, min(points, len(known)))
         for point in chosen:
-            yield Case(platform, seed, Kill(point, gone=gone))
+            again = dice.randrange(1, len(known)) if twice else None
+            yield Case(platform, seed, Kill(point, gone=gone, again=again))
         for _ in range(randoms):
             yield Case(platform, seed, Kill(after=round(dice.uniform(0.0, LONGEST), 3), gone=gone))
 
@@ -57,7 +59,7 @@ def line_of(case: Case, made: Matrix) -> dict[str, Any]:
     try:
         lived = made.live(case).as_json()
     except RuntimeError as error:
-        lived = {"killed": False, "runs": 0, "again": 0, "differences": [[STUCK, str(error)]]}
+        lived = {"kills": 0, "runs": 0, "again": 0, "differences": [[STUCK, str(error)]]}
     lived.pop("points", None)
     return {"case": case.name, "platform": str(case.platform), **lived}
 
@@ -105,13 +107,16 @@ def summary(lived: list[dict[str, Any]], names: Names, seconds: float) -> dict[s
     for one in lived:
         kinds.update(kind for kind, _ in one["differences"])
         examples += [f"{one['case']}: {kind}: {what}" for kind, what in one["differences"]]
-    killed = [one for one in lived if one["killed"]]
+    killed = [one for one in lived if one["kills"]]
+    faults: Counter[str] = Counter()
+    for one in killed:
+        faults[one["platform"]] += one["kills"]
     return {
         "machine": {"cores": os.cpu_count(), "host": os.uname().machine},
         "points": {str(platform): len(points) for platform, points in names.items()},
         "cases": len(lived),
-        "faults": len(killed),
-        "faults_by_platform": dict(Counter(one["platform"] for one in killed)),
+        "faults": faults.total(),
+        "faults_by_platform": dict(faults),
         "further_runs": dict(sorted(Counter(one["runs"] for one in killed).items())),
         "most_bytes_again": max((one["again"] for one in killed), default=0),
         **{kind.replace(" ", "_"): kinds[kind] for kind in KINDS},

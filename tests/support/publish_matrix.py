@@ -76,11 +76,15 @@ class Vk:
 
 @dataclass(frozen=True)
 class Kill:
-    """Where a worker ends: at a named point, or `after` seconds; `gone`: its session with it."""
+    """Where a worker ends: at a named point, or `after` seconds; `gone`: its session with it.
+
+    `again`: the next one ends as well, at so many points from its beginning, if it gets there.
+    """
 
     point: str | None = None
     after: float | None = None
     gone: bool = False
+    again: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,14 +96,20 @@ class Case:
     @property
     def name(self) -> str:
         where = self.kill.point or f"{self.kill.after} s"
-        return f"{self.platform} {self.seed} {where}{' gone' if self.kill.gone else ''}"
+        also = (" gone" if self.kill.gone else "") + (
+            f" +{self.kill.again}" * bool(self.kill.again)
+        )
+        return f"{self.platform} {self.seed} {where}{also}"
 
 
 @dataclass(frozen=True)
 class Lived:
-    """What became of a case; `again` are the bytes that were sent more than once."""
+    """What became of a case: how many workers were killed, and how many runs it took after that.
 
-    killed: bool
+    `again` are the bytes that were sent more than once.
+    """
+
+    kills: int
     runs: int
     again: int
     points: tuple[str, ...]
@@ -148,9 +158,13 @@ class Matrix:
         first = forked(
             partial(self._work, case.platform), self.folder, case.kill.point, case.kill.after
         )
-        told, runs = first.told, 0
+        kills, told = int(first.killed), first.told
         if first.killed and case.kill.gone:
             self._lose_session(case.platform)
+        if first.killed and case.kill.again is not None:
+            second = forked(partial(self._work, case.platform), self.folder, case.kill.again, None)
+            kills, told = kills + second.killed, second.told
+        runs = 0
         while told != "done" and runs < FURTHER_RUNS:
             self._wait(told)
             runs += 1
@@ -162,17 +176,16 @@ class Matrix:
             there, received = self._at_vk(title, since)
         found = differences(self.studio, case.platform, there)
         again = max(0, received - size)
-        if again > self._allowed(case, size, first.killed):
+        if again > self._allowed(case, size, kills):
             found.append(Difference(RESENT, f"{again} of {size} bytes were sent again"))
-        return Lived(first.killed, runs, again, first.seen, tuple(found))
+        return Lived(kills, runs, again, first.seen, tuple(found))
 
-    def _allowed(self, case: Case, size: int, killed: bool) -> int:
+    def _allowed(self, case: Case, size: int, kills: int) -> int:
+        """One chunk a kill while YouTube's session lived, else one file."""
         row = self.studio.upload(case.platform)
-        if not killed:
-            return FORM
         if case.platform is V:
-            return size + 2 * FORM
-        return UNIT if row is not None and row.generation == 1 else size
+            return FORM + kills * (size + FORM)
+        return kills * (UNIT if row is not None and row.generation == 1 else size)
 
     def _stage(self, platform: Platform, dice: random.Random) -> tuple[str, int]:
         """A lecture and an account of its own."""
