@@ -16,6 +16,7 @@ from leap_pipeline.commands import (
     db,
     deletion,
     jobs,
+    publish,
     sources,
     speech,
     steer,
@@ -93,6 +94,9 @@ app.add_typer(sources.app, name="source", help="Where recordings come from.")
 app.add_typer(templates.app, name="templates", help="Templates, and the recordings that they take.")
 app.add_typer(
     thumbnails.app, name="thumbnails", help="Pictures that templates and presets can name."
+)
+app.add_typer(
+    publish.app, name="publish", help="Publish recordings, and look after what is published."
 )
 app.add_typer(users.app, name="user", help="User accounts.")
 app.add_typer(

@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     youtube_api_url: str = Field(
         default="https://youtube.googleapis.com", description="The YouTube Data API."
     )
+    youtube_inserts_a_day: int = Field(
+        default=100, ge=1, description="Videos that a project at Google may upload on one day."
+    )
+    youtube_units_a_day: int = Field(
+        default=10_000, ge=1, description="Units that all its other calls may cost on one day."
+    )
     vk_client_id: str | None = Field(
         default=None, description="LEAP's own app at VK, through which users connect accounts."
     )

@@ -15,6 +15,7 @@ from leap_pipeline.services.youtube_quota import (
     Forecast,
     WaitsForQuota,
     forecasts,
+    quota_limits,
 )
 
 
@@ -27,6 +28,7 @@ def youtube(
         platform.database,
         load_vault(platform.settings),
         datetime.now(UTC),
+        limits=quota_limits(platform.settings),
         app_client_id=platform.settings.google_client_id,
     )
     if as_json:

@@ -13,6 +13,11 @@ from leap_pipeline.orchestration.launching import launch_sensor
 from leap_pipeline.orchestration.mirror import automation_mirror
 from leap_pipeline.orchestration.outcomes import outcome_sensors
 from leap_pipeline.orchestration.polling import zoom_poll_sensor
+from leap_pipeline.orchestration.processing import (
+    make_sensor,
+    opened_accounts,
+    processing_checks,
+)
 from leap_pipeline.orchestration.retention import retention, retention_schedule
 from leap_pipeline.orchestration.sensors import reconcile_sensor
 from resources.leap import LeapResource
@@ -31,7 +36,7 @@ def _assets() -> list[dg.AssetsDefinition]:
 
 defs = dg.Definitions(
     assets=[*_assets(), platform],
-    asset_checks=[nothing_is_stuck],
+    asset_checks=[nothing_is_stuck, *processing_checks],
     jobs=[prepare, publish, retention],
     schedules=[retention_schedule],
     sensors=[
@@ -42,6 +47,7 @@ defs = dg.Definitions(
         health_sensor,
         automation_mirror,
         webhook_inbox_sensor,
+        make_sensor(opened_accounts),
     ],
     resources={"leap": LeapResource()},
     # A process a step costs five times the CPU, and one claim has to span all steps of a run.

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,8 @@ from leap_pipeline.db.urls import resolve
 from leap_pipeline.domain.planner import UPLOADS
 from leap_pipeline.domain.processing import CHECKS, PROCESSED, RIGHT_DURATION
 from leap_pipeline.domain.states import Platform
+from leap_pipeline.security.vault import load_vault
+from leap_pipeline.services.platform_accounts import PlatformAccounts
 from leap_pipeline.services.processing_looks import LookReport, Outcome, UploaderOf, look_due
 from leap_pipeline.services.processing_rows import WrongOne, acknowledge, wrong_ones
 from leap_pipeline.settings import Settings, load_settings
@@ -26,6 +29,13 @@ BUDGET_SECONDS = 40.0  # Dagster ends an evaluation after 60 s
 MOST_SHOWN = 50
 
 Opened = Callable[[Settings], tuple[Database, UploaderOf]]
+
+
+@lru_cache(maxsize=1)
+def opened_accounts(settings: Settings) -> tuple[Database, UploaderOf]:
+    """Kept for the life of the code server: tokens and connections serve many ticks."""
+    database = Database(resolve(settings), pooled=True)
+    return database, PlatformAccounts(database, load_vault(settings), settings).publisher
 
 
 def make_sensor(opened: Opened) -> dg.SensorDefinition:

@@ -30,7 +30,7 @@ from leap_pipeline.services.credentials import Credentials
 from leap_pipeline.services.grants import token_source
 from leap_pipeline.services.rate_limits import vk_bucket
 from leap_pipeline.services.youtube_needs import project_name
-from leap_pipeline.services.youtube_quota import YouTubeQuota
+from leap_pipeline.services.youtube_quota import YouTubeQuota, quota_limits
 from leap_pipeline.settings import Settings
 from leap_pipeline.web.calls import TIMEOUT
 
@@ -96,6 +96,7 @@ class PlatformAccounts:
                 self._database,
                 self._vault,
                 project_name(credential_id, credential, app),
+                limits=quota_limits(self._settings),
                 app_client_id=app,
                 clock=self._clock,
             )

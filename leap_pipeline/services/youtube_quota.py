@@ -41,6 +41,7 @@ from leap_pipeline.services.youtube_needs import (
     pending,
     waiting,
 )
+from leap_pipeline.settings import Settings
 
 INSERTS, UNITS = "inserts", "units"
 DEFAULT_LIMITS = Limits()
@@ -60,6 +61,11 @@ class Spent:
 
     units: int = 0
     closed_until: datetime | None = None
+
+
+def quota_limits(settings: Settings) -> Limits:
+    """What each project at Google may spend on a day."""
+    return Limits(settings.youtube_inserts_a_day, settings.youtube_units_a_day)
 
 
 class YouTubeQuota:
