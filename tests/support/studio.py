@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -137,7 +138,7 @@ class Studio:
         about = name or f"{platform} {token[-6:]}"
         document: dict[str, Any] = {"access_token": token}
         if platform is Y:
-            number = abs(hash(about)) % 10**9
+            number = zlib.crc32(about.encode())
             document["client_id"] = f"{number}-leap.apps.googleusercontent.com"
         with self.database.tenant(self.bench.user_id) as session:
             made = Credentials(session, self.bench.user_id, self.vault).create(
