@@ -35,8 +35,8 @@ from tests.support.published_truth import DOUBLED, LOST, STUCK, WRONG
 KINDS = (DOUBLED, LOST, STUCK, WRONG, RESENT)
 # A fresh database and fresh fakes now and then: what they remember is nobody's question here.
 BATCH = 100
-# Seconds within which a run is killed at random; one takes less than that.
-LONGEST = 1.5
+# Seconds within which a run is killed at random: about what one takes on an idle machine.
+LONGEST = 0.7
 # Somebody ends the run: after the case that is lived the servers are stopped, and all is told.
 ENDED = threading.Event()
 Names = Mapping[Platform, list[str]]
