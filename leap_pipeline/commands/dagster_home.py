@@ -71,6 +71,10 @@ def instance_config(settings: Settings) -> dict[str, object]:
             "config": {
                 "max_concurrent_runs": settings.max_concurrent_runs,
                 "dequeue_interval_seconds": 1,
+                # A launch lasts until its process has begun: one after the other they would hold
+                # up the run of whoever comes next.
+                "dequeue_use_threads": True,
+                "dequeue_num_workers": 4,
                 # A code server that starts again fails no run: its location waits for it.
                 "max_user_code_failure_retries": 1000,
                 "user_code_failure_retry_delay": 5,

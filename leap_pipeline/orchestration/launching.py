@@ -14,7 +14,8 @@ from leap_pipeline.orchestration.launches import run_request
 from leap_pipeline.services.launching import Launched, Queued, Refusals, launch, queue_ready
 from leap_pipeline.settings import load_settings
 
-INTERVAL_SECONDS = 5
+# Every turn of the sensor loop, which takes five seconds: with 5 it would be every other one.
+INTERVAL_SECONDS = 1
 
 # Lives as long as the code server; a new one asks once more.
 _refusals = Refusals()
