@@ -139,6 +139,7 @@ def child(path: Path, url: str) -> None:
             VideoFile(path, size, "", 0.0),
             0,
             lambda _fraction: told.append(time.monotonic()),
+            lambda: None,
         )
         seconds = time.monotonic() - begun
     gaps = [later - earlier for earlier, later in pairwise(told)]

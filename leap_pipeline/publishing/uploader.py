@@ -7,7 +7,7 @@ whether the video is there all the same. Nothing is ever sent again without one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -133,9 +133,18 @@ class Uploader(Protocol):
         """Whether the video is there though its session is gone."""
 
     def send(
-        self, upload: Upload, file: VideoFile, offset: int, progress: ProgressCallback
+        self,
+        upload: Upload,
+        file: VideoFile,
+        offset: int,
+        progress: ProgressCallback,
+        closing: Callable[[], None],
     ) -> Video:
-        """Send the file from `offset` on; raises SessionGone. `progress` gets the fraction."""
+        """Send the file from `offset` on; raises SessionGone. `progress` gets the fraction.
+
+        `closing` is told ahead of each request that could complete the video, perhaps in another
+        thread; what it raises stops the upload before that request.
+        """
 
     def discard(self, upload: Upload) -> bool:
         """Give up an unfinished session, before another file or session takes its place.

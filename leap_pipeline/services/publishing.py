@@ -1,7 +1,8 @@
 """One upload of one target: exactly once, whatever dies, on whatever machine it goes on.
 
-The intent is stored, then the session, then the receipt; in between the platform is asked, and
-nothing is ever sent on a guess. What asking cannot decide waits for a person, with the facts.
+The intent is stored, then the session, then that the last bytes go out, then the receipt; in
+between the platform is asked, and nothing is ever sent on a guess. What asking cannot decide waits
+for a person, with the facts.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
+from leap_pipeline.domain.absences import look_due
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.shapes.results import Sent
@@ -32,17 +34,13 @@ from leap_pipeline.publishing.uploader import (
 )
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.holds import hold
+from leap_pipeline.services.later import later
 from leap_pipeline.services.moves import move_target
 from leap_pipeline.services.projection import lock_recording, refresh_status
 from leap_pipeline.services.upload_rows import StoredUpload, UploadRows
 from leap_pipeline.services.work import Work
 
-ABSENCE_GAP = timedelta(minutes=5)
-"""Between two looks after which a video counts as surely not there."""
-ABSENCES = 2
 ONCE_MORE = "Its session is gone: the video is looked for once more before it is sent again"
-SPREAD = timedelta(minutes=4)
-"""What waits together does not come back together."""
 ROUNDS = 8
 BLOCK = 1024 * 1024
 
@@ -109,7 +107,8 @@ class Publishing:
             if doubt is not None:
                 return self._held(doubt)
             fresh = False
-        msg = f"The upload to {PLATFORM_NAMES[self._platform]} begins over and over."
+        name = PLATFORM_NAMES[self._platform]
+        msg = f"The upload to {name} begins over and over: see whether {name} works, then retry."
         raise DataError(msg)
 
     def _go_on(
@@ -139,6 +138,8 @@ class Publishing:
                 same_session = self._uploader.discard(stored.upload)
             if same_session:  # it was opened with its texts: new ones come beside the video
                 self._rows.refiled(file, stored.sent, credential_id)
+            elif stored.closing_at is not None:  # its last bytes may be on their way even now
+                self._rows.lost()
             else:
                 self._rows.planned_again(file, sent, credential_id)
         else:
@@ -150,35 +151,58 @@ class Publishing:
     ) -> None:
         try:
             with self._asking(stored):
-                video = self._uploader.send(stored.upload, file, offset, progress)
+                video = self._uploader.send(
+                    stored.upload, file, offset, progress, self._closing(stored)
+                )
         except SessionGone:
             self._rows.lost()
         else:
             self._rows.uploaded(video, self._now())
 
+    def _closing(self, stored: StoredUpload) -> Callable[[], None]:
+        """Stores that from now on the video may come to be; the first time counts."""
+        told = stored.closing_at is not None
+
+        def closing() -> None:
+            nonlocal told
+            if not told:
+                self._rows.closing(self._now())
+                told = True
+
+        return closing
+
     def _look_for(
         self, stored: StoredUpload, file: VideoFile, sent: Sent, credential_id: int
     ) -> Doubtful | None:
         """The session is gone: is the video there all the same?"""
-        if stored.absent_at is not None:
-            due = stored.absent_at + ABSENCE_GAP
-            if self._now() < due:
-                raise self._later(ONCE_MORE, due)
+        due = look_due(self._platform, stored.closing_at, stored.absences, stored.absent_at)
+        if due is None:
+            self._begin_anew(stored, file, sent, credential_id)
+            return None
+        if self._now() < due:
+            raise later(ONCE_MORE, due, self._dice)
         with self._asking(stored):
             verdict = self._uploader.search(stored.upload)
         if isinstance(verdict, Found):
             self._rows.uploaded(verdict.video, self._now())
         elif isinstance(verdict, Absent):
-            if stored.absences + 1 < ABSENCES:
-                self._rows.absent(self._now())
-                due = self._now() + ABSENCE_GAP
-                raise self._later(ONCE_MORE, due)
-            with self._asking(stored):
-                self._uploader.discard(stored.upload)
-            self._rows.planned_again(file, sent, credential_id)
+            now = self._now()
+            due = look_due(self._platform, stored.closing_at, stored.absences + 1, now)
+            if due is not None:
+                self._rows.absent(now)
+                raise later(ONCE_MORE, due, self._dice)
+            self._begin_anew(stored, file, sent, credential_id)
         else:
             return verdict
         return None
+
+    def _begin_anew(
+        self, stored: StoredUpload, file: VideoFile, sent: Sent, credential_id: int
+    ) -> None:
+        """What was opened has no video: given up, and planned again."""
+        with self._asking(stored):
+            self._uploader.discard(stored.upload)
+        self._rows.planned_again(file, sent, credential_id)
 
     def _another_account(self, stored: StoredUpload, credential_id: int) -> Doubtful | None:
         """A session is of one account: another one's answers would prove nothing."""
@@ -213,7 +237,7 @@ class Publishing:
     def _asking(self, stored: StoredUpload) -> Iterator[None]:
         """Around every call: what the platform cannot answer now is asked again later, for a day.
 
-        The database's own faults do not pass here.
+        Of the database's own faults only those of `_closing` pass here; they end the work anyhow.
         """
         try:
             yield
@@ -223,13 +247,9 @@ class Publishing:
             if gap is None:
                 msg = f"{failed} That went on for a day: see whether it works again, then retry."
                 raise UserActionError(msg) from failed
-            raise self._later(str(failed).rstrip("."), now + gap) from failed
+            raise later(str(failed), now + gap, self._dice) from failed
         except MustWaitError as wait:
-            raise self._later(str(wait).rstrip("."), wait.due_at) from wait
-
-    def _later(self, why: str, due: datetime) -> MustWaitError:
-        spread = timedelta(seconds=self._dice(0.0, SPREAD.total_seconds()))
-        return MustWaitError(f"{why}; it goes on later.", due + spread)
+            raise later(str(wait), wait.due_at, self._dice) from wait
 
 
 def video_file(path: Path, seconds: float) -> VideoFile:

@@ -38,12 +38,16 @@ FIRST_LOOK = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class StoredUpload:
-    """What is stored of an upload; `file` says which one it was begun with."""
+    """What is stored of an upload; `sha256` says which file it was begun with.
+
+    `closing_at`: its last bytes may have gone out since; None: they surely did not.
+    """
 
     state: UploadState
     upload: Upload
     sha256: str
     sent: Sent
+    closing_at: datetime | None
     absences: int
     absent_at: datetime | None
     credential_id: int | None
@@ -107,6 +111,11 @@ class UploadRows:
         with self._work.fenced() as session:
             self._update(session, self._begun_with(file, sent, credential_id))
 
+    def closing(self, at: datetime) -> None:
+        """The bytes that could complete the video go out next."""
+        with self._work.fenced() as session:
+            self._update(session, {"closing_at": at})
+
     def lost(self) -> None:
         """The session is gone; whether the video arrived is not known yet."""
         with self._work.fenced() as session:
@@ -127,6 +136,7 @@ class UploadRows:
                 "account": None,
                 "opened_at": None,
                 "expires_at": None,
+                "closing_at": None,
                 "absences": 0,
                 "absent_at": None,
                 "generation": UploadSession.generation + 1,
@@ -151,6 +161,7 @@ class UploadRows:
                 "processing": "processing",
                 "next_look_at": at + FIRST_LOOK,
                 "looks": 0,
+                "searches": 0,
             }
             self._move(session, UploadState.UPLOADED, values)
             meta: dict[str, Any] = {"video_id": video.video_id, "url": video.url, "sent": row.sent}
@@ -194,6 +205,7 @@ class UploadRows:
             ),
             sha256=row.sha256,
             sent=sent if isinstance(sent, Sent) else Sent(),
+            closing_at=row.closing_at,
             absences=row.absences,
             absent_at=row.absent_at,
             credential_id=row.credential_id,

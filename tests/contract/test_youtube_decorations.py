@@ -19,6 +19,7 @@ from leap_pipeline.publishing.uploader import Processing, Video
 from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
 from leap_pipeline.publishing.youtube.quota import QuotaCall
 from leap_pipeline.web.errors import CredentialRefused
+from tests.support.callbacks import unheard
 from tests.support.youtube import faults, world
 from tests.support.youtube.desk import MARKER, SENT, SRT, Desk, picture, video
 
@@ -33,7 +34,7 @@ class Published(Desk):
         file = video(folder, 1000)
         publisher = self.publisher()
         upload = self.upload(publisher.open(file, SENT, MARKER), file)
-        self.video = publisher.send(upload, file, 0, ignore)
+        self.video = publisher.send(upload, file, 0, ignore, unheard)
         self.playlist = self.fake.add_playlist(self.channel)
         self.folder = folder
         self.quota.calls.clear()

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from leap_pipeline.progress import ignore
+from tests.support.callbacks import unheard
 from tests.support.youtube import faults
 from tests.support.youtube.desk import MARKER, SENT, SRT, Desk, picture, reason, video
 from tests.support.youtube.world import PACIFIC, SCOPE, UNIT
@@ -33,7 +34,7 @@ def video_id(desk: Desk, tmp_path: Path) -> str:
     file = video(tmp_path, 1000)
     publisher = desk.publisher()
     upload = desk.upload(publisher.open(file, SENT, MARKER), file)
-    return publisher.send(upload, file, 0, ignore).video_id
+    return publisher.send(upload, file, 0, ignore, unheard).video_id
 
 
 def _open(desk: Desk, body: Any, **changes: Any) -> httpx.Response:
@@ -377,7 +378,7 @@ def test_the_ledger_tells_what_each_request_did(desk: Desk, tmp_path: Path) -> N
     desk.fake.fail(faults.cut(1000))
     publisher = desk.publisher()
     upload = desk.upload(publisher.open(file, SENT, MARKER), file)
-    publisher.send(upload, file, 0, ignore)
+    publisher.send(upload, file, 0, ignore, unheard)
     told = [
         (each.call, each.did, each.received, each.kept, each.fault)
         for each in desk.fake.ledger.entries

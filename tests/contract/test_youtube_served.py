@@ -15,6 +15,7 @@ import pytest
 from leap_pipeline.progress import ignore
 from leap_pipeline.publishing.uploader import Found, Kept, Upload
 from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
+from tests.support.callbacks import unheard
 from tests.support.youtube import faults
 from tests.support.youtube.desk import MARKER, SENT, Spent, Tokens, video
 from tests.support.youtube.serve import Remote, process
@@ -53,7 +54,7 @@ def test_a_killed_client_goes_on_in_another_process(remote: Remote, tmp_path: Pa
         if child == 0:
             try:
                 with httpx.Client() as own:
-                    _publisher(remote, own, channel).send(upload, file, 0, ignore)
+                    _publisher(remote, own, channel).send(upload, file, 0, ignore, unheard)
             finally:
                 os._exit(0)
         deadline = time.monotonic() + 20
@@ -64,7 +65,7 @@ def test_a_killed_client_goes_on_in_another_process(remote: Remote, tmp_path: Pa
         os.waitpid(child, 0)
         verdict = publisher.ask(upload)
         assert verdict == Kept(4 * UNIT)
-        found = publisher.send(upload, file, 4 * UNIT, ignore)
+        found = publisher.send(upload, file, 4 * UNIT, ignore, unheard)
     (made,) = [each for each in remote.state()["videos"] if each["channel"] == channel]
     assert (made["id"], made["sha256"], made["size"]) == (found.video_id, file.sha256, file.size)
 
@@ -78,7 +79,7 @@ def test_faults_break_real_connections(remote: Remote, tmp_path: Path, kind: str
         opened = publisher.open(file, SENT, MARKER)
         upload = Upload(MARKER, file.size, channel, opened.session, datetime.now(UTC))
         remote.fail(faults.Fault(kind, ("session.put",), after=1, at=UNIT + 5))  # type: ignore[arg-type]
-        publisher.send(upload, file, 0, ignore)
+        publisher.send(upload, file, 0, ignore, unheard)
         assert isinstance(publisher.ask(upload), Found)
     (made,) = [each for each in remote.state()["videos"] if each["channel"] == channel]
     assert made["sha256"] == file.sha256
@@ -91,7 +92,7 @@ def test_its_clock_is_moved_from_outside(remote: Remote, tmp_path: Path) -> None
         publisher = _publisher(remote, http, channel)
         opened = publisher.open(file, SENT, MARKER)
         upload = Upload(MARKER, file.size, channel, opened.session, datetime.now(UTC))
-        found = publisher.send(upload, file, 0, ignore)
+        found = publisher.send(upload, file, 0, ignore, unheard)
         assert publisher.processing(found).state == "processing"
         remote.advance(timedelta(minutes=5))
         done = publisher.processing(found)

@@ -26,6 +26,7 @@ from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
 from leap_pipeline.publishing.youtube.quota import QuotaCall
 from leap_pipeline.redaction import redact
 from leap_pipeline.web.errors import CredentialRefused
+from tests.support.callbacks import unheard
 from tests.support.youtube import faults
 from tests.support.youtube.desk import MARKER, SENT, Desk, video
 from tests.support.youtube.faults import Fault
@@ -65,7 +66,7 @@ def test_a_video_arrives_whole_with_what_was_said_of_it(desk: Desk, file: VideoF
     assert opened.expires_at == desk.clock() + timedelta(days=7)
     assert desk.fake.ledger.received() == 0
     told: list[float] = []
-    found = publisher.send(desk.upload(opened, file), file, 0, told.append)
+    found = publisher.send(desk.upload(opened, file), file, 0, told.append, unheard)
     (made,) = desk.fake.videos()
     assert _is_whole(desk, file)
     assert found.video_id == made.id
@@ -97,7 +98,7 @@ def test_chunks_of_any_size_arrive(tmp_path: Path, chunks: int) -> None:
     for size in (1, UNIT - 1, UNIT, 2 * UNIT, 2 * UNIT + 1):
         desk = Desk(chunk=chunks * UNIT)
         file = video(tmp_path, size)
-        desk.publisher().send(_begun(desk, file), file, 0, ignore)
+        desk.publisher().send(_begun(desk, file), file, 0, ignore, unheard)
         assert _is_whole(desk, file)
         assert desk.fake.ledger.refused() == []
 
@@ -134,7 +135,7 @@ def test_a_fault_costs_one_chunk_at_most(
     planned = desk.fake.fail(fault())
     planned.after = after
     times = planned.times or 1
-    desk.publisher().send(upload, file, 0, ignore)
+    desk.publisher().send(upload, file, 0, ignore, unheard)
     assert planned.hits >= 1
     assert _is_whole(desk, file)
     assert _sent_twice(desk) <= UNIT * times
@@ -149,14 +150,14 @@ def test_a_dead_worker_goes_on_where_it_stopped(tmp_path: Path, file: VideoFile,
     desk.fake.fail(kind)
     desk.fake.fail(Fault("early_loss", ("session.probe",), times=None))
     with pytest.raises(TransientError):
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
     desk.fake.faults.clear()
     verdict = desk.publisher().ask(upload)
     if at == SIZE:
         assert isinstance(verdict, Found)
     else:
         assert verdict == Kept(at // UNIT * UNIT)
-        desk.publisher().send(upload, file, at // UNIT * UNIT, ignore)
+        desk.publisher().send(upload, file, at // UNIT * UNIT, ignore, unheard)
     assert _is_whole(desk, file)
     assert _sent_twice(desk) <= SIZE
 
@@ -180,7 +181,7 @@ def test_any_storm_ends_with_one_whole_video(tmp_path: Path) -> None:
                     ]
                 )
             )
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
         assert _is_whole(desk, file), seed
         assert desk.fake.ledger.refused() == [], seed
 
@@ -189,9 +190,48 @@ def test_a_session_that_is_gone_is_told(desk: Desk, file: VideoFile) -> None:
     upload = _begun(desk, file)
     desk.fake.fail(faults.gone("session.put", after=1))
     with pytest.raises(SessionGone):
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
     assert desk.publisher().ask(upload) == Gone()
     assert desk.publisher().search(upload) == Absent()
+
+
+@pytest.mark.parametrize(("chunks", "before"), [(1, 5), (2, 2), (8, 0)])
+def test_it_is_told_before_the_chunk_with_the_last_byte(
+    file: VideoFile, chunks: int, before: int
+) -> None:
+    desk = Desk(chunk=chunks * UNIT)
+    upload, seen = _begun(desk, file), list[int]()
+
+    def closing() -> None:
+        seen.append(desk.fake.ledger.count("session.put"))
+
+    desk.publisher().send(upload, file, 0, ignore, closing)
+    assert seen == [before]
+    assert desk.fake.ledger.count("session.put") == before + 1
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_it_is_not_told_of_a_session_that_ended_before(
+    desk: Desk, file: VideoFile, after: int
+) -> None:
+    upload, seen = _begun(desk, file), list[str]()
+    desk.fake.fail(faults.gone("session.put", after=after))
+    with pytest.raises(SessionGone):
+        desk.publisher().send(upload, file, 0, ignore, lambda: seen.append("closing"))
+    assert seen == []
+
+
+def test_what_cannot_be_written_down_is_not_sent(desk: Desk, file: VideoFile) -> None:
+    def closing() -> None:
+        raise Stop
+
+    upload = _begun(desk, file)
+    with pytest.raises(Stop):
+        desk.publisher().send(upload, file, 0, ignore, closing)
+    assert desk.publisher().ask(upload) == Kept(5 * UNIT)
+    desk.publisher().send(upload, file, 5 * UNIT, ignore, unheard)
+    assert _is_whole(desk, file)
+    assert _sent_twice(desk) == 0
 
 
 def test_a_video_whose_session_and_answer_are_lost_is_found(desk: Desk, file: VideoFile) -> None:
@@ -199,7 +239,7 @@ def test_a_video_whose_session_and_answer_are_lost_is_found(desk: Desk, file: Vi
     upload = _begun(desk, file)
     desk.fake.fail(faults.gone_after(after=5))
     with pytest.raises(SessionGone):
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
     assert _is_whole(desk, file)
     assert desk.publisher().search(upload) == Absent()
     desk.clock.advance(timedelta(minutes=5))
@@ -211,9 +251,8 @@ def test_a_video_whose_session_and_answer_are_lost_is_found(desk: Desk, file: Vi
 def test_the_search_ends_a_day_before_its_session(tmp_path: Path, desk: Desk) -> None:
     file = video(tmp_path, 10)
     for number in range(110):
-        desk.publisher().send(
-            desk.upload(desk.publisher().open(file, SENT, f"{number:020}"), file), file, 0, ignore
-        )
+        opened = desk.publisher().open(file, SENT, f"{number:020}")
+        desk.publisher().send(desk.upload(opened, file), file, 0, ignore, unheard)
         desk.clock.advance(timedelta(hours=1))
         desk.fake.project().spent.clear()
     upload = _begun(desk, file)
@@ -229,7 +268,7 @@ def test_the_search_ends_a_day_before_its_session(tmp_path: Path, desk: Desk) ->
 def test_two_videos_of_one_marker_are_for_a_person(desk: Desk, file: VideoFile) -> None:
     for _ in range(2):
         upload = _begun(desk, file)
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
     verdict = desk.publisher().search(upload)
     assert isinstance(verdict, Doubtful)
     assert len(verdict.facts["videos"]) == 2
@@ -264,7 +303,7 @@ def test_progress_stops_an_upload(tmp_path: Path) -> None:
         raise Stop
 
     with pytest.raises(Stop):
-        desk.publisher().send(upload, file, 0, stop)
+        desk.publisher().send(upload, file, 0, stop, unheard)
     assert desk.fake.ledger.received() == 0
 
 
@@ -272,7 +311,7 @@ def test_a_file_that_changed_meanwhile_is_not_sent_further(desk: Desk, file: Vid
     upload = _begun(desk, file)
     file.path.write_bytes(b"short")
     with pytest.raises(LeapError, match="changed meanwhile"):
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
     assert desk.fake.videos() == []
 
 
@@ -284,7 +323,7 @@ def test_a_revoked_account_is_told_half_way(desk: Desk, file: VideoFile) -> None
         )
     )
     with pytest.raises(CredentialRefused, match="connect the account again"):
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
 
 
 def test_a_token_that_ends_half_way_is_renewed_once(tmp_path: Path) -> None:
@@ -293,7 +332,7 @@ def test_a_token_that_ends_half_way_is_renewed_once(tmp_path: Path) -> None:
     file = video(tmp_path, SIZE)
     upload = _begun(desk, file)
     desk.fake.fail(Fault("slow", ("session.put",), after=1, delay=60.0))
-    desk.publisher().send(upload, file, 0, ignore)
+    desk.publisher().send(upload, file, 0, ignore, unheard)
     assert _is_whole(desk, file)
     assert desk.tokens.renewed == 1
     assert desk.fake.ledger.count("videos.insert") == 1
@@ -339,7 +378,7 @@ def test_a_minute_without_a_byte_is_enough(desk: Desk, file: VideoFile) -> None:
     desk.fake.fail(faults.less(0, times=None))
     began = desk.clock()
     with pytest.raises(TransientError, match="takes the bytes and says that it has none"):
-        desk.publisher().send(upload, file, 0, ignore)
+        desk.publisher().send(upload, file, 0, ignore, unheard)
     assert desk.clock() - began <= timedelta(minutes=1)
 
 
@@ -359,6 +398,6 @@ def test_an_upload_that_waits_can_be_stopped(tmp_path: Path, desk: Desk) -> None
 
     began = time.monotonic()
     with pytest.raises(Stop):
-        publisher.send(upload, file, 0, stop)
+        publisher.send(upload, file, 0, stop, unheard)
     assert time.monotonic() - began < 10
     assert desk.fake.videos() == []

@@ -33,13 +33,15 @@ from leap_pipeline.db.models.users import OwnerId, UserCredential
 class UploadSession(Base):
     """The upload of one target: its intent, its session, its receipt.
 
-    `state` is planned, open or uploaded. `session` is encrypted: what opens the way to send bytes,
-    NULL once it is of no more use. `generation` counts the sessions that were opened; `marker` is
-    in the video itself, so that it is found again. `account` is the channel or the owner at the
-    platform. `bytes`, `sha256` and `duration` (seconds) are those of the file that is sent, and
-    `sent` is what is sent with it. `absences` counts how often in a row the platform surely had no
-    such video, last at `absent_at`. `processing` is what the platform says since: processing,
-    processed, failed or gone; it is asked again at `next_look_at`.
+    `state` is planned, open, lost or uploaded. `session` is encrypted: what opens the way to send
+    bytes, NULL once it is of no more use. `generation` counts the sessions that were opened;
+    `marker` is in the video itself, so that it is found again. `account` is the channel or the
+    owner at the platform. `bytes`, `sha256` and `duration` (seconds) are those of the file that is
+    sent, and `sent` is what is sent with it. `closing_at` is when the bytes that could complete the
+    video first went out. `absences` counts how often in a row the platform surely had no such
+    video, last at `absent_at`. `processing` is what the platform says since: processing, processed,
+    failed or gone; it is asked again at `next_look_at`. `searches` counts how often it was asked
+    whether it has another one, which was sent before.
     """
 
     __tablename__ = "upload_sessions"
@@ -74,12 +76,14 @@ class UploadSession(Base):
     sent: Mapped[EmptyObject]
     opened_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    closing_at: Mapped[datetime | None]
     absences: Mapped[ZeroByDefault]
     absent_at: Mapped[datetime | None]
     uploaded_at: Mapped[datetime | None]
     processing: Mapped[str | None] = mapped_column(String(20))
     processing_note: Mapped[str | None] = mapped_column(Text)
     looks: Mapped[ZeroByDefault]
+    searches: Mapped[ZeroByDefault]
     next_look_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
@@ -88,9 +92,10 @@ class UploadSession(Base):
 class TargetStep(Base):
     """One decoration of a published video: thumbnail, captions, playlist or album.
 
-    `name` tells several of a kind apart (captions: the language). `state` is pending, done, failed
-    or skipped; `wanted` and `done` say of what (a digest or an id at the platform), so that what is
-    there already is not done again. `external_id` is the platform's id of what was made.
+    `name` tells several of a kind apart (captions: the language; collection: its id there). `state`
+    is pending, done, failed or skipped; `wanted` and `done` say of what (a digest or an id at the
+    platform), so that what is there already is not done again. `external_id` is the platform's id
+    of what was made.
     """
 
     __tablename__ = "target_steps"

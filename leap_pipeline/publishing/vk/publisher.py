@@ -87,7 +87,12 @@ class VkPublisher:
         return Found(_video(upload)) if found is not None and found.has_content else Absent()
 
     def send(
-        self, upload: Upload, file: VideoFile, offset: int, progress: ProgressCallback
+        self,
+        upload: Upload,
+        file: VideoFile,
+        offset: int,
+        progress: ProgressCallback,
+        closing: Callable[[], None],
     ) -> Video:
         """See Uploader; always the whole file, as VK resumes nothing."""
         if offset:
@@ -97,6 +102,7 @@ class VkPublisher:
             msg = "The upload to VK has no address any more."
             raise SessionGone(msg)
         self._require_size(file)
+        closing()
         said = self._client.upload(
             _url(upload), file.path, file.size, progress, old=self._may_have_ended(upload)
         )

@@ -126,14 +126,19 @@ class YouTubePublisher:
         return next((Found(_video(video_id)) for video_id in found), Absent())
 
     def send(
-        self, upload: Upload, file: VideoFile, offset: int, progress: ProgressCallback
+        self,
+        upload: Upload,
+        file: VideoFile,
+        offset: int,
+        progress: ProgressCallback,
+        closing: Callable[[], None],
     ) -> Video:
         """See Uploader."""
         watched: Watched[Mapping[str, Any]] = Watched(file.size, progress)
         # The plain one would not end when the upload is stopped.
         sleep = watched.sleep if self._sleep is time.sleep else self._sleep
         session = self._session(upload, sleep)
-        body = watched.run(lambda passed: session.send(file.path, offset, passed))
+        body = watched.run(lambda passed: session.send(file.path, offset, passed, closing))
         return _video(body["id"])
 
     def discard(self, upload: Upload) -> bool:

@@ -76,11 +76,17 @@ class ResumableSession:
             msg = f"YouTube {failed}: try again later."
             raise TransientError(msg) from failed
 
-    def send(self, path: Path, offset: int, passed: Callable[[int], None]) -> Mapping[str, Any]:
+    def send(
+        self,
+        path: Path,
+        offset: int,
+        passed: Callable[[int], None],
+        closing: Callable[[], None],
+    ) -> Mapping[str, Any]:
         """The rest of the file from `offset` on; the finished video as YouTube describes it.
 
-        `passed` is told after each piece how many bytes from the beginning went out; what it raises
-        stops the upload.
+        `passed` is told after each piece how many bytes from the beginning went out, `closing`
+        ahead of each chunk that has the last byte; what they raise stops the upload.
         """
         patience = self._patience()
         sure = True
@@ -90,7 +96,7 @@ class ResumableSession:
                 try:
                     whole = offset >= self._size
                     ask = whole or not sure
-                    said = self.probe() if ask else self._put(file, offset, passed)
+                    said = self.probe() if ask else self._put(file, offset, passed, closing)
                 except Failed as failed:
                     self._care(failed, patience)
                     sure = False
@@ -106,8 +112,16 @@ class ResumableSession:
     def _patience(self) -> _Patience:
         return _Patience(self._clock, self._sleep, self._dice)
 
-    def _put(self, file: BinaryIO, offset: int, passed: Callable[[int], None]) -> Said:
+    def _put(
+        self,
+        file: BinaryIO,
+        offset: int,
+        passed: Callable[[int], None],
+        closing: Callable[[], None],
+    ) -> Said:
         length = min(self._chunk, self._size - offset)
+        if offset + length == self._size:
+            closing()
         return self._requests.put(offset, length, _pieces(file, offset, length, passed))
 
     def _care(self, failed: Failed, patience: _Patience) -> None:

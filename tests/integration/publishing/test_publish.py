@@ -1,4 +1,4 @@
-"""A lecture is published once, whatever goes wrong on the way; deaths are in test_kills.py."""
+"""A lecture is published once, whatever goes wrong; see test_gone.py and test_kills.py as well."""
 
 from __future__ import annotations
 
@@ -17,53 +17,13 @@ from leap_pipeline.domain.states import Platform, UploadState
 from leap_pipeline.errors import AlreadyRunning
 from leap_pipeline.services import claim as claiming
 from leap_pipeline.storage.local import LocalStorage
-from tests.support.published_truth import at_platform, differences
-from tests.support.studio import SIZE, UNIT, Died, Outcome, V, Y, lecture
+from tests.support.dying import FORM, assert_once, die_while_sending, is_bytes, sent
+from tests.support.studio import SIZE, UNIT, Outcome, V, Y, lecture
 from tests.support.studio_fakes import Fakes
 from tests.support.vk import faults as vk_faults
 from tests.support.youtube import faults as youtube_faults
 
 BOTH = pytest.mark.parametrize("platform", [Y, V])
-FORM = 1024
-"""More than a form adds to the file in it."""
-
-
-def assert_once(fakes: Fakes, platform: Platform) -> None:
-    assert differences(fakes.studio, platform, at_platform(fakes, platform)) == []
-    assert fakes.youtube.ledger.refused() == []
-    assert fakes.vk.ledger.refused() == []
-
-
-def sent(fakes: Fakes, platform: Platform) -> int:
-    """Bytes of video, in all."""
-    ledger = fakes.youtube.ledger if platform is Y else fakes.vk.ledger
-    return ledger.received() if platform is Y else ledger.bytes_received()  # type: ignore[union-attr]
-
-
-def is_bytes(request: httpx.Request) -> bool:
-    """Does it carry some of the video?"""
-    if request.url.path == "/upload.do":
-        return True
-    return request.method == "PUT" and "*/" not in request.headers.get("content-range", "*/")
-
-
-class Deadly:
-    """Ends the worker ahead of the request that is the `number`th to carry bytes of the video."""
-
-    def __init__(self, number: int = 1) -> None:
-        self.left = number
-
-    def __call__(self, request: httpx.Request) -> None:
-        self.left -= is_bytes(request)
-        if self.left == 0 and is_bytes(request):
-            raise Died
-
-
-def die_while_sending(fakes: Fakes, platform: Platform, number: int = 1) -> None:
-    fakes.network.watch = Deadly(number)
-    with pytest.raises(Died):
-        fakes.publish(platform)
-    fakes.network.watch = lambda _request: None
 
 
 @BOTH
@@ -160,53 +120,6 @@ def test_a_session_whose_answer_was_lost_is_opened_anew(fakes: Fakes, platform: 
         assert first.state == "waiting"
     assert fakes.publish_until_done(platform).state == "done"
     assert_once(fakes, platform)
-
-
-def test_a_session_that_is_gone_is_given_up_after_two_looks(fakes: Fakes) -> None:
-    fakes.youtube.fail(youtube_faults.gone("session.put", after=2))
-    first = fakes.publish(Y)
-    assert first.state == "waiting"
-    row = fakes.studio.upload(Y)
-    assert row is not None
-    assert (row.state, row.absences, row.session) == ("lost", 1, None)
-    assert timedelta(minutes=5) <= first.due_at - fakes.clock() <= timedelta(minutes=9)
-
-    fakes.later(minutes=1)  # somebody starts it too early
-    again = fakes.publish(Y)
-    assert again.state == "waiting"
-    assert fakes.youtube.ledger.count("videos.insert") == 1
-
-    assert fakes.publish_until_done(Y).state == "done"
-    assert_once(fakes, Y)
-    looks = [each.at for each in fakes.youtube.ledger.of("playlistItems.list")]
-    opened = fakes.youtube.ledger.of("videos.insert")
-    assert len(opened) == 2
-    before = [at for at in looks if at <= opened[1].at]
-    assert before[-1] - before[0] >= timedelta(minutes=5)
-    row = fakes.studio.upload(Y)
-    assert row is not None
-    assert row.generation == 2
-    assert sent(fakes, Y) < 2 * SIZE
-
-
-@pytest.mark.parametrize("lag", [0, 4])
-def test_a_session_that_went_away_with_the_last_byte_left_its_video(fakes: Fakes, lag: int) -> None:
-    fakes.youtube.world.lag = timedelta(minutes=lag)
-    fakes.youtube.fail(youtube_faults.gone_after(after=5))
-    assert fakes.publish(Y).state == ("waiting" if lag else "done")
-    fakes.publish_until_done(Y)
-    assert_once(fakes, Y)
-    assert sent(fakes, Y) == SIZE
-
-
-def test_an_address_of_vk_that_ended_is_replaced_and_its_draft_deleted(fakes: Fakes) -> None:
-    die_while_sending(fakes, V)
-    fakes.later(hours=25)
-    assert fakes.publish(V).state == "waiting"
-    assert fakes.publish_until_done(V).state == "done"
-    assert_once(fakes, V)
-    assert fakes.vk.world.drafts() == []
-    assert fakes.vk.ledger.count("video.save") == 2
 
 
 def test_two_videos_with_the_marker_wait_for_a_person(fakes: Fakes) -> None:

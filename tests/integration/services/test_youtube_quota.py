@@ -22,6 +22,7 @@ from leap_pipeline.services.youtube_quota import Forecast, YouTubeQuota, forecas
 from leap_pipeline.settings import Settings
 from tests.support.accounts import race
 from tests.support.bench import Bench
+from tests.support.callbacks import unheard
 from tests.support.published import Shelf
 from tests.support.youtube.desk import MARKER, SENT, SRT, Desk, Tokens, video
 
@@ -220,6 +221,15 @@ def test_planned_videos_are_kept_room_for_and_never_more_than_can_be_uploaded(
     assert fits(quota(shelf, clock, Limits(2, 451)), Call.VIDEO_LIST)
 
 
+def test_what_a_person_takes_away_waits_behind_nothing(shelf: Shelf, clock: Clock) -> None:
+    account = shelf.account()
+    for _ in range(5):
+        shelf.target(account)
+    tight = quota(shelf, clock, Limits(5, 60))
+    assert not fits(tight, Call.THUMBNAIL_SET)
+    assert fits(tight, Call.VIDEO_DELETE)
+
+
 def test_an_open_upload_keeps_its_room_without_an_insert(shelf: Shelf, clock: Clock) -> None:
     account = shelf.account()
     shelf.target(account, state="open", session="sealed", opened_at=NOON)
@@ -345,7 +355,7 @@ def test_the_ledger_says_what_youtube_counts(shelf: Shelf, tmp_path: Path) -> No
     publisher = desk.publisher()
     file = video(tmp_path, 1_000)
     upload = desk.upload(publisher.open(file, SENT, MARKER), file)
-    there = publisher.send(upload, file, 0, ignore)
+    there = publisher.send(upload, file, 0, ignore, unheard)
     captions = tmp_path / "lecture.srt"
     captions.write_bytes(SRT)
     track = publisher.put_captions(there, captions, "en", "English", None)

@@ -16,6 +16,7 @@ from leap_pipeline.publishing.uploader import Opened, Upload, Video, VideoFile
 from leap_pipeline.publishing.vk.client import VkClient
 from leap_pipeline.publishing.vk.publisher import VkPublisher
 from leap_pipeline.web.errors import CredentialRefused
+from tests.support.callbacks import unheard
 from tests.support.vk.fake import API, FakeVK
 from tests.support.vk.world import Person, Token
 from tests.support.zoom.clock import Clock
@@ -99,7 +100,7 @@ class Desk:
         return stored(self.publisher.open(file, sent, "cafe"), file, self.clock())
 
     def published(self, file: VideoFile, sent: Sent = SENT) -> Video:
-        return self.publisher.send(self.open(file, sent), file, 0, lambda _fraction: None)
+        return self.publisher.send(self.open(file, sent), file, 0, lambda _fraction: None, unheard)
 
     def later(self, **by: float) -> None:
         self.clock.advance(timedelta(**by))

@@ -25,6 +25,7 @@ from leap_pipeline.publishing.uploader import (
     Video,
     VideoFile,
 )
+from tests.support.callbacks import unheard
 from tests.support.vk import faults
 from tests.support.vk.desk import NOW, SENT, Desk, lecture
 from tests.support.vk.world import Video as Stored
@@ -45,7 +46,7 @@ def lost_reply(desk: Desk, file: VideoFile) -> Upload:
     upload = desk.open(file)
     desk.vk.fail(faults.lost("upload"))
     with pytest.raises(TransientError):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     return upload
 
 
@@ -83,7 +84,7 @@ def test_a_communitys_video_belongs_to_it(desk: Desk, file: VideoFile) -> None:
     upload = desk.open(file, SENT.model_copy(update={"settings": {"group_id": group.id}}))
     assert (upload.account, upload.owner_id) == (str(-group.id), -group.id)
     assert desk.publisher.ask(upload) == Kept()
-    video = desk.publisher.send(upload, file, 0, ignore)
+    video = desk.publisher.send(upload, file, 0, ignore, unheard)
     assert video.url == f"https://vk.com/video-{group.id}_{video.video_id}"
     assert desk.publisher.ask(upload) == Found(video)
 
@@ -97,9 +98,9 @@ def test_a_draft_is_sent_again_whether_it_is_listed_or_not(
     assert desk.publisher.ask(upload) == Kept()
     desk.vk.fail(faults.cut(300_000))
     with pytest.raises(TransientError):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     assert desk.publisher.ask(upload) == Kept()
-    desk.publisher.send(upload, file, 0, ignore)
+    desk.publisher.send(upload, file, 0, ignore, unheard)
     assert len(desk.vk.world.videos) == len(desk.vk.world.whole()) == 1
 
 
@@ -121,7 +122,7 @@ def test_a_video_that_is_listed_late_keeps_its_id_when_it_is_sent_again(
     desk.vk.rules.drafts_listed, desk.vk.rules.lag = False, timedelta(minutes=3)
     upload = lost_reply(desk, file)
     assert desk.publisher.ask(upload) == Kept()
-    desk.publisher.send(upload, file, 0, ignore)
+    desk.publisher.send(upload, file, 0, ignore, unheard)
     assert [entry.did for entry in desk.vk.ledger.of("upload")] == ["stored", "replaced"]
     assert len(desk.vk.world.whole()) == 1
 
@@ -133,16 +134,16 @@ def test_a_connection_may_end_at_any_byte_and_there_is_one_video(
     desk.vk.rules.drafts_listed = listed
     file = lecture(tmp_path, b"so short a lecture")
     upload = desk.open(file)
-    desk.publisher.send(upload, file, 0, ignore)
+    desk.publisher.send(upload, file, 0, ignore, unheard)
     (whole,) = desk.vk.ledger.of("upload")
     offsets = range(int(listed), whole.received, 2)
     for at in offsets:
         upload = desk.open(file)
         desk.vk.fail(faults.cut(at))
         with pytest.raises(TransientError):
-            desk.publisher.send(upload, file, 0, ignore)
+            desk.publisher.send(upload, file, 0, ignore, unheard)
         assert desk.publisher.ask(upload) == Kept()
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
         assert isinstance(desk.publisher.ask(upload), Found)
     assert len(desk.vk.world.whole()) == len(desk.vk.world.videos) == 1 + len(offsets)
     assert {entry.did for entry in desk.vk.ledger.of("upload")} == {None, "stored"}
@@ -160,7 +161,7 @@ def test_of_a_lost_session_the_draft_is_deleted_and_only_it(desk: Desk, file: Vi
     upload = desk.open(file)
     desk.vk.end_addresses()
     with pytest.raises(SessionGone):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     lost = replace(upload, session=None)
     assert desk.publisher.search(lost) == Absent()
     assert desk.publisher.discard(lost) is False
@@ -187,7 +188,7 @@ def test_an_open_address_takes_another_file(desk: Desk, file: VideoFile, tmp_pat
     upload = desk.open(file)
     assert desk.publisher.discard(upload) is True
     other = lecture(tmp_path, b"another lecture", "other.mp4")
-    desk.publisher.send(upload, other, 0, ignore)
+    desk.publisher.send(upload, other, 0, ignore, unheard)
     (stored,) = desk.vk.world.whole()
     assert stored.content is not None
     assert stored.content.sha256 == other.sha256
@@ -220,9 +221,30 @@ def test_another_account_proves_nothing(desk: Desk, file: VideoFile, community: 
     assert desk.vk.ledger.count("video.get") == 0
 
 
+def test_it_is_told_before_the_first_byte(desk: Desk, file: VideoFile) -> None:
+    upload, seen = desk.open(file), list[int]()
+    desk.publisher.send(
+        upload, file, 0, ignore, lambda: seen.append(desk.vk.ledger.count("upload"))
+    )
+    assert seen == [0]
+    assert desk.vk.ledger.count("upload") == 1
+
+
+def test_what_cannot_be_written_down_is_not_sent(desk: Desk, file: VideoFile) -> None:
+    def closing() -> None:
+        msg = "The database is gone."
+        raise TransientError(msg)
+
+    with pytest.raises(TransientError, match="The database"):
+        desk.publisher.send(desk.open(file), file, 0, ignore, closing)
+    assert desk.vk.ledger.count("upload") == 0
+
+
 def test_a_session_that_is_lost_is_not_sent_to(desk: Desk, file: VideoFile) -> None:
+    lost, seen = replace(desk.open(file), session=None), list[str]()
     with pytest.raises(SessionGone):
-        desk.publisher.send(replace(desk.open(file), session=None), file, 0, ignore)
+        desk.publisher.send(lost, file, 0, ignore, lambda: seen.append("closing"))
+    assert seen == []
 
 
 def test_where_vk_does_not_answer_nothing_is_decided(desk: Desk, file: VideoFile) -> None:
