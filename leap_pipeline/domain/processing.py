@@ -19,6 +19,7 @@ LONGEST_GAP = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
 SETTLING = timedelta(hours=1)
 """A platform may take so long to list a video that it has."""
+SEARCHED_AGAIN_AFTER = timedelta(hours=1)
 FIRST_REST = timedelta(minutes=1)
 LONGEST_REST = timedelta(hours=6)
 LEAST_TOLERANCE = 1.0  # seconds: platforms round
@@ -80,6 +81,14 @@ def judge(
     if state == PROCESSED:
         return Judged(state, _duration_note(sent, seconds), None)
     return Judged(state, reason or UNEXPLAINED.get(state), gap if state == PROCESSING else None)
+
+
+def searches_by(age: timedelta) -> int:
+    """How often by now a platform is asked whether it has two of what was sent again `age` ago.
+
+    At the first look, and once more after an hour: the first one may be listed even later.
+    """
+    return 1 if age < SEARCHED_AGAIN_AFTER else 2
 
 
 def right_duration(sent: float, there: float) -> bool:

@@ -96,6 +96,7 @@ def report_lines(report: LookReport) -> list[str]:
         (len(report.outcomes), "settled"),
         (len(report.postponed), "put off"),
         (len(report.unfinished), "still answering"),
+        (len(report.doubled), "there more than once"),
         (report.left, "left for the next tick"),
     )
     return [f"{said}: {number}" for number, said in told if number]

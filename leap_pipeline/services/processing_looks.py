@@ -4,6 +4,9 @@ What is due is claimed by moving its time forward (a lease). Accounts take turns
 at a time; one that fails twice in a row is left alone for the rest of the tick. What settles a
 matter is looked at once more, unless whoever reported it has said so by then:
 `processing_rows.acknowledge`.
+
+A platform may have shown a video so late that it was sent again: what was, is searched for at the
+first look and after an hour, and two of it are for a person.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import copy
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,10 +28,18 @@ from leap_pipeline.domain.processing import (
     judge,
     rest,
     right_duration,
+    searches_by,
 )
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import LeapError, MustWaitError
-from leap_pipeline.publishing.uploader import Processing, Uploader
+from leap_pipeline.publishing.uploader import (
+    Doubtful,
+    Found,
+    Processing,
+    Upload,
+    Uploader,
+    Video,
+)
 from leap_pipeline.redaction import redact
 from leap_pipeline.services.polling import GRACE_SECONDS, Task, Turns
 from leap_pipeline.services.processing_rows import Look, due_looks, write
@@ -75,7 +86,8 @@ class Outcome:
 @dataclass
 class LookReport:
     """What one tick did. `failed` gives the sentence by credential; `left` was due and not begun;
-    `unfinished` are uploads whose platform had not answered by the end.
+    `unfinished` are uploads whose platform had not answered by the end. `doubled` are those which
+    their platform has more than once, and whose targets are held.
     """
 
     looked: list[int] = field(default_factory=list)
@@ -83,6 +95,7 @@ class LookReport:
     failed: dict[int, str] = field(default_factory=dict)
     postponed: list[int] = field(default_factory=list)
     unfinished: list[int] = field(default_factory=list)
+    doubled: list[int] = field(default_factory=list)
     left: int = 0
 
 
@@ -93,6 +106,17 @@ class _Account:
     uploader: Uploader | None = None
     failures: int = 0
     opens: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a platform said of a video; `others` are addresses of the same one, as it was sent
+    before, and `searches` says how often it was asked for them.
+    """
+
+    there: Processing
+    searches: int
+    others: Sequence[str] = ()
 
 
 @dataclass
@@ -135,38 +159,43 @@ class _Tick:
             self._postpone(look, lease, account, redact(f"{type(error).__name__}: {error}"))
         else:
             account.failures = 0
-            judged = judge(
-                told.state,
-                told.seconds,
-                told.reason,
-                self.now - look.uploaded_at,
-                sent=look.seconds,
-            )
-            self._settle(look, judged, lease, told.seconds)
+            age, there = self.now - look.uploaded_at, told.there
+            judged = judge(there.state, there.seconds, there.reason, age, sent=look.seconds)
+            self._settle(look, judged, lease, told)
 
-    def _ask(self, look: Look, credential_id: int, account: _Account) -> Processing:
+    def _ask(self, look: Look, credential_id: int, account: _Account) -> _Told:
         if account.uploader is None:
             account.uploader = self.uploader_of(look.user_id, credential_id, look.platform)
-        return account.uploader.processing(look.video)
+        there = account.uploader.processing(look.video)
+        wanted = searches_by(self.now - look.uploaded_at)
+        if look.resent is None or look.searches >= wanted:
+            return _Told(there, look.searches)
+        return _Told(there, wanted, _others(account.uploader, look.resent, look.video))
 
     def _settle(
-        self, look: Look, judged: Judged, lease: datetime, seconds: float | None = None
+        self, look: Look, judged: Judged, lease: datetime, told: _Told | None = None
     ) -> None:
         gap = ONCE_MORE if judged.gap is None else judged.gap
+        others = () if told is None else told.others
         written = write(
             self.database,
             look,
             lease,
+            others=others,
             processing=judged.state,
             processing_note=judged.note,
             looks=look.looks + 1,
+            searches=look.searches if told is None else told.searches,
             next_look_at=self.now + gap,
         )
         if not written:
             return
         with self.lock:
             self.report.looked.append(look.upload_id)
+            if others:
+                self.report.doubled.append(look.upload_id)
             if judged.gap is None:
+                seconds = None if told is None else told.there.seconds
                 self.report.outcomes.append(_outcome(look, judged, seconds))
 
     def _postpone(
@@ -222,6 +251,17 @@ def look_due(
         tick.report.unfinished = [task.source_id for task in running]
         tick.report.left = left
         return copy.deepcopy(tick.report)  # what is unfinished goes on writing in its own
+
+
+def _others(uploader: Uploader, resent: Upload, video: Video) -> Sequence[str]:
+    """Addresses of what is this video as well. Where another account is asked it tells of none."""
+    found: Sequence[str] = ()
+    verdict = uploader.search(resent)
+    if isinstance(verdict, Found):
+        found = [verdict.video.url]
+    elif isinstance(verdict, Doubtful):
+        found = verdict.facts.get("videos", ())
+    return [each for each in found if video.video_id not in each]
 
 
 def _outcome(look: Look, judged: Judged, seconds: float | None) -> Outcome:

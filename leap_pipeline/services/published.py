@@ -127,7 +127,8 @@ def settle_doubt(
 ) -> None:
     """A person has looked: this is the video, or there is none and it may be sent again.
 
-    Releases the hold. Raises UserActionError where there is no doubt about that upload.
+    Releases the hold. Raises UserActionError where there is no doubt about that upload, and where
+    what is published is to be sent again.
     """
     require(editor.rights, Permission.UPLOAD)
     locked = lock_recording(session, recording_id)
@@ -137,9 +138,12 @@ def settle_doubt(
         if row.kind == HoldKind.DOUBTFUL_UPLOAD and row.target_type == platform
     ]
     target = locked.targets.get(platform)
+    name = PLATFORM_NAMES[platform]
     if target is None or not doubts:
-        name = PLATFORM_NAMES[platform]
         msg = f"There is no doubt about the {name} upload of recording {recording_id}."
+        raise UserActionError(msg)
+    if video is None and target.status == TargetStatus.UPLOADED:
+        msg = f"Recording {recording_id} is on {name}: retract it before it is sent again."
         raise UserActionError(msg)
     if video is None:
         # Another marker: what turns up with the old one is not taken for the new upload.
@@ -155,6 +159,7 @@ def settle_doubt(
                 owner_id=None,
                 account=None,
                 opened_at=None,
+                closing_at=None,
                 absences=0,
                 absent_at=None,
             )
@@ -198,6 +203,9 @@ def _published(locked: Locked, platform: Platform) -> OutputTarget:
 
 
 def _take_for_uploaded(session: Session, target: OutputTarget, video: Video, now: datetime) -> None:
+    if (target.target_meta or {}).get("video_id") not in (None, video.video_id):
+        # What stands beside the other one does not stand beside this one.
+        session.execute(delete(TargetStep).where(TargetStep.target_id == target.id))
     session.execute(
         update(UploadSession)
         .where(UploadSession.target_id == target.id)

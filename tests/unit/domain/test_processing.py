@@ -21,6 +21,7 @@ from leap_pipeline.domain.processing import (
     next_gap,
     rest,
     right_duration,
+    searches_by,
 )
 
 YOUNG, OLD = timedelta(minutes=2), GIVE_UP_AFTER
@@ -37,6 +38,11 @@ def test_looks_come_at_growing_gaps_for_three_days() -> None:
     assert all(before <= after for before, after in pairwise(gaps[:-1]))
     assert max(gaps) == LONGEST_GAP
     assert 70 < len(gaps) < 100
+
+
+def test_what_was_sent_again_is_searched_for_twice() -> None:
+    ages = [timedelta(seconds=30), 59 * MINUTE, 60 * MINUTE, GIVE_UP_AFTER]
+    assert [searches_by(age) for age in ages] == [1, 1, 2, 2]
 
 
 def test_a_platform_that_cannot_answer_is_left_alone_longer_and_longer() -> None:
