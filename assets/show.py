@@ -1,6 +1,7 @@
 """Metadata that people look at in Dagster: pictures, tables, times."""
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,12 @@ def picture(data: bytes, kind: str, alt: str) -> dg.MarkdownMetadataValue:
     """An image in the event itself, so that it shows wherever the event does."""
     encoded = base64.b64encode(data).decode()
     return dg.MetadataValue.md(f"![{alt}](data:image/{kind};base64,{encoded})")
+
+
+def verbatim(text: str) -> dg.MarkdownMetadataValue:
+    """A text with its lines as they are: whatever it holds, it is no markup and loads nothing."""
+    fence = "`" * (1 + max(2, *map(len, re.findall("`*", text))))
+    return dg.MetadataValue.md(f"{fence}text\n{text}\n{fence}")
 
 
 def clock(seconds: float) -> str:

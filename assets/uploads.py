@@ -10,9 +10,12 @@ from assets import show
 from assets.step import Made, Step, artifact, perform
 from leap_pipeline.domain.planner import PLATFORM_NAMES, UPLOADS, Asset
 from leap_pipeline.domain.states import Platform
+from leap_pipeline.errors import LeapError
+from leap_pipeline.media.thumbnails import small_jpeg
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services.platform_accounts import PlatformAccounts
 from leap_pipeline.services.publish_run import Published, publish_target
+from leap_pipeline.services.publish_status import step_title
 from leap_pipeline.services.work import Begun, Work
 from leap_pipeline.settings import load_settings
 from resources.leap import LeapResource
@@ -43,25 +46,41 @@ def _publish(work: Work, begun: Begun, folder: Path) -> Made | None:  # noqa: AR
     vault = load_vault(settings)
     with PlatformAccounts(work.database, vault, settings) as accounts:
         published = publish_target(work, vault, accounts, now=lambda: datetime.now(UTC))
-    return None if published is None else Made(metadata=_shown(published))
+    return None if published is None else Made(metadata=_shown(work, published))
 
 
-def _shown(published: Published) -> dict[str, object]:
-    sent = published.sent
+def _shown(work: Work, published: Published) -> dict[str, object]:
+    sent, publication = published.sent, published.publication
     steps = [
-        {"what": line.kind, "of": line.name, "state": str(line.state), "why": line.reason or ""}
+        {
+            "what": step_title(publication.platform, line.kind, line.name),
+            "state": str(line.state),
+            "why": line.reason or "",
+        }
         for line in published.steps
     ]
+    notes = [f"{note.about}: {note.text}" for note in publication.texts.notes]
     return {
-        "video": dg.MetadataValue.url(published.video.url),
-        "title": sent.title or "",
-        "description": dg.MetadataValue.text(sent.description or ""),
-        "tags": ", ".join(sent.tags),
+        "link": dg.MetadataValue.url(published.video.url),
+        "title": sent.title or "none",
+        "description": show.verbatim(sent.description or "none"),
+        "thumbnail": _thumbnail(work, publication.thumbnail),
+        "tags": ", ".join(sent.tags) or "none",
         "settings": dg.MetadataValue.json(sent.settings),
-        "thumbnail": published.publication.thumbnail or "none",
         "beside the video": show.table(steps),
-        "notes": "; ".join(note.text for note in published.publication.texts.notes) or "none",
+        "notes": "\n".join([*notes, *publication.remarks]) or "none",
     }
+
+
+def _thumbnail(work: Work, path: str | None) -> dg.MarkdownMetadataValue | str:
+    """The picture itself; what cannot be shown never fails an upload that is done."""
+    if path is None:
+        return "none"
+    try:
+        picture = small_jpeg(work.storage.fetch(path).read_bytes(), path)
+    except (OSError, LeapError) as error:
+        return f"{path} cannot be shown: {error}"
+    return show.picture(picture, "jpeg", "the thumbnail")
 
 
 youtube_upload = _publisher(Platform.YOUTUBE)

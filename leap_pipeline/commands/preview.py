@@ -17,8 +17,11 @@ from leap_pipeline.domain.text_templates import h_mm_ss
 from leap_pipeline.services.configuration import load_configuration
 from leap_pipeline.services.preview import Preview, There, load_preview
 from leap_pipeline.services.publish_run import collection_of
+from leap_pipeline.services.publish_status import COLLECTIONS
+from leap_pipeline.services.target_steps import COLLECTION
 
 WIDTH = 12
+WOULD, WILL = "An update would", "It will"
 
 
 def preview(
@@ -77,37 +80,41 @@ def _lines(found: Preview) -> Iterator[str]:
     yield _line("thumbnail", given.thumbnail)
     captions = given.captions
     yield _line("captions", f"{captions.path}, {captions.language}" if captions else None)
-    yield _line("collection", collection_of(given))
+    yield _line(COLLECTIONS[given.platform], collection_of(given))
     yield "  description"
     yield from (f"    {line}".rstrip() for line in (sent.description or "").split("\n"))
     yield from (f"  note: {each}" for each in found.notes)
     if found.there is not None:
-        yield from _published(found.there)
+        yield f"  published: {found.there.url or found.there.video_id or 'nobody knows where'}"
+        yield from difference_lines(found.there, given.platform)
 
 
-def _published(there: There) -> Iterator[str]:
-    yield f"  published: {there.url or there.video_id or 'nobody knows where'}"
-    if not there.changes and not there.beside:
-        yield "  An update would change nothing."
+def difference_lines(there: There, platform: Platform, who: str = WOULD) -> Iterator[str]:
+    """What an update changes of a published video; `who` begins each sentence."""
+    if not there.changes and not there.beside and not there.left:
+        yield f"  {who} change nothing."
     for each in there.changes:
-        yield from _change(each)
+        yield from _change(each, who)
     if there.beside:
-        yield f"  An update would bring anew: {', '.join(there.beside)}."
+        titles = [COLLECTIONS[platform] if each == COLLECTION else each for each in there.beside]
+        yield f"  {who} bring anew: {', '.join(titles)}."
+    if there.left:
+        yield f"  {who} take it out of the {COLLECTIONS[platform]} {', '.join(there.left)}."
 
 
-def _change(change: Change) -> Iterator[str]:
+def _change(change: Change, who: str) -> Iterator[str]:
     if change.lines:
-        yield f"  An update would change {change.field}:"
+        yield f"  {who} change {change.field}:"
         yield from (f"    {line.sign} {line.text}".rstrip() for line in change.lines)
     elif change.added or change.removed:
         signed = [
             *(f"+ {each}" for each in change.added),
             *(f"- {each}" for each in change.removed),
         ]
-        yield f"  An update would change {change.field}: {', '.join(signed)}"
+        yield f"  {who} change {change.field}: {', '.join(signed)}"
     else:
         words = f"{_value(change.before)} → {_value(change.after)}"
-        yield f"  An update would change {change.field}: {words}"
+        yield f"  {who} change {change.field}: {words}"
 
 
 def _line(name: str, text: str | None) -> str:

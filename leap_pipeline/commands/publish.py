@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,6 +10,8 @@ from sqlalchemy import select
 
 from leap_pipeline.commands.context import Platform as Opened
 from leap_pipeline.commands.context import known_recording, open_platform, print_json, say
+from leap_pipeline.commands.preview import WILL, WOULD, difference_lines
+from leap_pipeline.commands.publish_lines import as_document, as_lines
 from leap_pipeline.commands.steer import HERE
 from leap_pipeline.db.models.recordings import OutputTarget, Recording
 from leap_pipeline.db.models.templates import OutputPreset
@@ -22,30 +23,25 @@ from leap_pipeline.publishing.uploader import Video
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services import published
 from leap_pipeline.services.platform_accounts import PlatformAccounts
+from leap_pipeline.services.preview import load_preview
+from leap_pipeline.services.publish_status import target_lines
 from leap_pipeline.services.published import Editor
 from leap_pipeline.services.runs import Requested, why_nothing
-from leap_pipeline.services.target_steps import StepLine, lines
-from leap_pipeline.services.targets import ensure_targets, request_publishing
+from leap_pipeline.services.targets import request_publishing
 
 app = typer.Typer(
     help="Publish recordings, and look after what is published.", no_args_is_help=True
 )
 EDITOR = Editor(HERE, Rights())
+NOWHERE = (
+    "Recording {} is published nowhere: give its template presets (`output_config.preset_ids`)."
+)
 
 RecordingName = Annotated[str, typer.Argument(help="Number (142) or partition (000001-142).")]
 On = Annotated[
     Platform | None, typer.Option("--on", case_sensitive=False, help="Only this platform.")
 ]
 Only = Annotated[Platform, typer.Option("--on", case_sensitive=False, help="The platform.")]
-
-
-@dataclass(frozen=True)
-class _Target:
-    platform: str
-    status: str
-    url: str | None
-    reason: str | None
-    steps: list[StepLine]
 
 
 @app.command()
@@ -61,11 +57,7 @@ def send(recording: RecordingName, *, on: On = None) -> None:
             platforms=None if on is None else [on],
         )
     if not asked:
-        msg = (
-            f"Recording {number} is published nowhere: give its template presets "
-            "(`output_config.preset_ids`)."
-        )
-        raise UserActionError(msg)
+        raise UserActionError(NOWHERE.format(number))
     for platform, requested in asked.items():
         say(f"{PLATFORM_NAMES[platform]}: {_queued(requested)}")
 
@@ -80,38 +72,39 @@ def status(
     opened = open_platform()
     number = known_recording(opened, recording)
     with opened.database.system() as session:
-        targets = ensure_targets(session, number).targets
-        found = [
-            _Target(
-                str(platform),
-                row.status,
-                (row.target_meta or {}).get("url"),
-                row.failed_reason,
-                lines(session, row.id),
-            )
-            for platform, row in targets.items()
-        ]
+        found = target_lines(session, number)
     if as_json:
-        print_json({"recording_id": number, "targets": [asdict(each) for each in found]})
+        print_json({"recording_id": number, "targets": [as_document(each) for each in found]})
         return
     for each in found:
-        say(f"{each.platform}: {each.status} {each.url or each.reason or ''}".rstrip())
-        for step in each.steps:
-            name = f" {step.name}" if step.name else ""
-            why = f": {step.reason}" if step.reason else ""
-            say(f"  {step.kind}{name}: {step.state}{why}")
+        for line in as_lines(each, number):
+            say(line)
     if not found:
-        say(f"Recording {number} is published nowhere.")
+        say(NOWHERE.format(number))
 
 
 @app.command()
-def update(recording: RecordingName, *, on: Only) -> None:
-    """Make what stands beside a published video what is configured now."""
+def update(
+    recording: RecordingName,
+    *,
+    on: Only,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would change, and change nothing.")
+    ] = False,
+) -> None:
+    """Make what stands beside a published video what is configured now, and tell what changes."""
     opened = open_platform()
     number = known_recording(opened, recording)
     with opened.database.system() as session:
-        requested = published.request_update(session, number, on, EDITOR)
-    say(f"{PLATFORM_NAMES[on]}: {_queued(requested)}")
+        there = load_preview(session, opened.storage, number, on, datetime.now(UTC)).there
+        asked = None
+        if there is None or not dry_run:  # where nothing is published, asking says so
+            asked = published.request_update(session, number, on, EDITOR)
+    if asked is not None:
+        say(f"{PLATFORM_NAMES[on]}: {_queued(asked)}")
+    if there is not None:
+        for line in difference_lines(there, on, WOULD if asked is None else WILL):
+            say(line)
 
 
 @app.command()

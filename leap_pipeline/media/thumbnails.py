@@ -57,6 +57,16 @@ def thumbnail(content: bytes, name: str) -> bytes:
     return _png(picture) if is_png else _jpeg(picture)
 
 
+def small_jpeg(content: bytes, name: str, width: int = 480) -> bytes:
+    """The picture as a JPEG at most `width` pixels wide, to be shown beside other things.
+
+    Raises `InputError` as `thumbnail` does.
+    """
+    picture = _decoded(content, name)
+    picture.thumbnail((width, width), Image.Resampling.LANCZOS)
+    return _encoded(picture, "JPEG", quality=80, optimize=True)
+
+
 def _decoded(content: bytes, name: str) -> Image.Image:
     """Upright, without transparency, in RGB."""
     try:

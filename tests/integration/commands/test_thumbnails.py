@@ -93,7 +93,7 @@ def test_a_preview_shows_what_would_be_published(bench: Bench) -> None:
         "  video        none\n"
         "  thumbnail    none\n"
         "  captions     none\n"
-        "  collection   none\n"
+        "  playlist     none\n"
         "  description\n"
         "    Раз\n"
         "    Два\n"

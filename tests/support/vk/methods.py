@@ -184,10 +184,10 @@ class Methods:
         )
 
     def _get(self, call: Call) -> dict[str, Any]:
-        if "videos" not in call.params:
-            raise Refused(100, "the fake lists videos by their ids only")
+        owner_id = call.params.get("owner_id", call.token.user_id)
+        own = [each.name for each in self.world.videos.values() if each.owner_id == owner_id]
         found = []
-        for each in call.params["videos"]:
+        for each in call.params.get("videos", own):
             owner, number, *key = each.split("_", 2)
             video = self.world.videos.get(f"{owner}_{number}")
             if video is not None and self._is_listed(video, call, key[0] if key else None):
