@@ -17,6 +17,7 @@ from leap_pipeline.progress import ignore
 from leap_pipeline.publishing.uploader import SessionGone, Upload, VideoFile
 from leap_pipeline.publishing.vk.publisher import VkPublisher
 from leap_pipeline.publishing.vk.upload import PIECE, FileForm
+from tests.support.callbacks import unheard
 from tests.support.vk import faults
 from tests.support.vk.desk import Desk, lecture
 from tests.support.vk.serve import serving
@@ -49,7 +50,7 @@ def test_the_form_is_as_long_as_it_says(file: VideoFile) -> None:
 
 def test_progress_goes_from_nothing_to_all(desk: Desk, file: VideoFile, upload: Upload) -> None:
     told: list[float] = []
-    desk.publisher.send(upload, file, 0, told.append)
+    desk.publisher.send(upload, file, 0, told.append, unheard)
     assert (told[0], told[-1]) == (0.0, 1.0)
     assert told == sorted(told)
     assert len(told) == 1 + -(-file.size // PIECE)
@@ -58,7 +59,7 @@ def test_progress_goes_from_nothing_to_all(desk: Desk, file: VideoFile, upload: 
 def test_the_file_that_arrives_is_the_one_that_was_sent(
     desk: Desk, file: VideoFile, upload: Upload
 ) -> None:
-    desk.publisher.send(upload, file, 0, ignore)
+    desk.publisher.send(upload, file, 0, ignore, unheard)
     (entry,) = desk.vk.ledger.of("upload")
     assert (entry.sha256, entry.size, entry.did) == (file.sha256, file.size, "stored")
 
@@ -68,7 +69,7 @@ def test_the_token_is_not_told_to_the_upload_server(
 ) -> None:
     seen: list[httpx.Request] = []
     desk.http.event_hooks = {"request": [seen.append]}
-    desk.publisher.send(upload, file, 0, ignore)
+    desk.publisher.send(upload, file, 0, ignore, unheard)
     (request,) = seen
     assert desk.token.value not in f"{request.url} {request.headers.raw}"
 
@@ -82,7 +83,7 @@ def test_progress_stops_the_upload_and_nothing_is_published(
             raise Stopped
 
     with pytest.raises(Stopped):
-        desk.publisher.send(upload, file, 0, stop)
+        desk.publisher.send(upload, file, 0, stop, unheard)
     assert desk.vk.world.whole() == []
 
 
@@ -107,7 +108,7 @@ def test_it_is_told_also_while_nothing_moves(desk: Desk, file: VideoFile, upload
         if len(told) == 2:
             go_on.set()
 
-    desk.publisher.send(upload, file, 0, progress)
+    desk.publisher.send(upload, file, 0, progress, unheard)
     assert [fraction for fraction, _ in told[:3]] == [0.0, 0.0, 0.0]
     assert {name for _, name in told} == {threading.current_thread().name}
 
@@ -122,7 +123,7 @@ def test_progress_stops_an_upload_that_does_not_move(
         raise Stopped
 
     with pytest.raises(Stopped):
-        desk.publisher.send(upload, file, 0, stop)
+        desk.publisher.send(upload, file, 0, stop, unheard)
     assert desk.vk.world.whole() == []
     assert all(thread.name != "vk-upload" for thread in threading.enumerate())
 
@@ -133,7 +134,7 @@ def test_a_file_that_changes_meanwhile_is_not_published(
 ) -> None:
     file.path.write_bytes(file.path.read_bytes() + change if change else b"a shorter one")
     with pytest.raises(DataError, match=r"l\.mp4 changed while it was sent"):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     assert desk.vk.world.whole() == []
 
 
@@ -143,7 +144,7 @@ def test_a_connection_that_breaks_is_asked_about_later_and_not_sent_again(
 ) -> None:
     desk.vk.fail(faults.cut(at))
     with pytest.raises(TransientError, match="VK's upload server cannot be reached or broke off"):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     assert desk.vk.ledger.count("upload") == 1
 
 
@@ -152,7 +153,7 @@ def test_a_lost_answer_is_asked_about_later_and_not_sent_again(
 ) -> None:
     desk.vk.fail(faults.lost("upload"))
     with pytest.raises(TransientError):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     assert desk.vk.ledger.count("upload") == 1
 
 
@@ -160,7 +161,7 @@ def test_where_nobody_answers_it_is_tried_again(
     desk: Desk, file: VideoFile, upload: Upload
 ) -> None:
     desk.vk.fail(faults.unreachable("upload", times=2))
-    desk.publisher.send(upload, file, 0, ignore)
+    desk.publisher.send(upload, file, 0, ignore, unheard)
     assert len(desk.vk.world.whole()) == 1
 
 
@@ -169,13 +170,13 @@ def test_a_file_that_was_begun_is_not_sent_again_for_429(
 ) -> None:
     desk.vk.fail(faults.too_many("upload", seconds=2, times=None))
     with pytest.raises(TransientError, match="took no more of the file"):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     assert desk.vk.ledger.count("upload") == 1
 
 
 def test_a_slow_upload_may_take_hours(desk: Desk, file: VideoFile, upload: Upload) -> None:
     desk.vk.fail(faults.slow(100))
-    desk.publisher.send(upload, file, 0, ignore)
+    desk.publisher.send(upload, file, 0, ignore, unheard)
     assert desk.clock() - (upload.opened_at or desk.clock()) > timedelta(hours=2)
 
 
@@ -214,7 +215,7 @@ def test_every_refusal_of_a_file_is_one_of_its_kind(
 ) -> None:
     plan(desk)
     with pytest.raises(LeapError, match=words) as refused:
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     assert type(refused.value) is kind
     assert desk.vk.world.whole() == []
 
@@ -226,10 +227,10 @@ def test_of_an_old_address_whatever_is_refused_means_that_it_has_ended(
     upload = desk.open(file)
     desk.vk.fail(faults.upload_error("Nope", 1, times=None))
     with pytest.raises(UserActionError, match="VK: Nope"):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
     desk.later(hours=24)
     with pytest.raises(SessionGone):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
 
 
 def test_an_answer_that_says_nothing_is_asked_about_later(
@@ -237,7 +238,7 @@ def test_an_answer_that_says_nothing_is_asked_about_later(
 ) -> None:
     desk.vk.fail(faults.Fault("empty", ("upload",), status=200, body={}))
     with pytest.raises(TransientError, match="does not say what became of the video"):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
 
 
 def test_a_video_that_lands_elsewhere_is_no_success(
@@ -245,7 +246,7 @@ def test_a_video_that_lands_elsewhere_is_no_success(
 ) -> None:
     desk.vk.fail(faults.Fault("other", ("upload",), status=200, body={"video_id": 5}))
     with pytest.raises(DataError, match="at video_id 5"):
-        desk.publisher.send(upload, file, 0, ignore)
+        desk.publisher.send(upload, file, 0, ignore, unheard)
 
 
 def test_an_address_that_is_not_safe_is_not_sent_to(
@@ -253,7 +254,7 @@ def test_an_address_that_is_not_safe_is_not_sent_to(
 ) -> None:
     session = {"upload_url": "http://ovu.mycdn.me/upload.do?sig=1"}
     with pytest.raises(TransientError, match="not safe"):
-        desk.publisher.send(replace(upload, session=session), file, 0, ignore)
+        desk.publisher.send(replace(upload, session=session), file, 0, ignore, unheard)
     assert desk.vk.ledger.count("upload") == 0
 
 
@@ -261,7 +262,7 @@ def test_more_than_2_gb_needs_a_setting(desk: Desk, file: VideoFile, upload: Upl
     large = replace(file, size=2 * 1024**3 + 1)
     for act in (
         lambda: desk.open(large),
-        lambda: desk.publisher.send(upload, large, 0, ignore),
+        lambda: desk.publisher.send(upload, large, 0, ignore, unheard),
     ):
         with pytest.raises(UserActionError, match=r"2\.0 GB and VK takes 2 GB"):
             act()
@@ -270,7 +271,7 @@ def test_more_than_2_gb_needs_a_setting(desk: Desk, file: VideoFile, upload: Upl
 
 def test_nothing_is_resumed(desk: Desk, file: VideoFile, upload: Upload) -> None:
     with pytest.raises(DataError, match="resumes no upload"):
-        desk.publisher.send(upload, file, 1, ignore)
+        desk.publisher.send(upload, file, 1, ignore, unheard)
 
 
 def test_over_a_socket_memory_stays_bounded(desk: Desk, tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_over_a_socket_memory_stays_bounded(desk: Desk, tmp_path: Path) -> None:
         desk.publisher, upload = publisher, desk.open(file)
         tracemalloc.start()
         try:
-            publisher.send(upload, file, 0, ignore)
+            publisher.send(upload, file, 0, ignore, unheard)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -298,8 +299,8 @@ def test_over_a_socket_a_refusal_half_way_is_heard(desk: Desk, tmp_path: Path) -
         upload = desk.open(file)
         desk.vk.end_addresses()
         with pytest.raises(SessionGone):
-            desk.publisher.send(upload, file, 0, ignore)
+            desk.publisher.send(upload, file, 0, ignore, unheard)
         desk.vk.fail(faults.cut(1_000_000))
         with pytest.raises(TransientError):
-            desk.publisher.send(desk.open(file), file, 0, ignore)
+            desk.publisher.send(desk.open(file), file, 0, ignore, unheard)
     assert desk.vk.world.whole() == []
