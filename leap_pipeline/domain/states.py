@@ -193,7 +193,10 @@ STEP_MOVES: Mapping[StepState, Mapping[StepState, str]] = {
         StepState.SKIPPED: "it is not wanted, or the platform has no such thing",
     },
     StepState.DONE: {StepState.PENDING: "something else is wanted"},
-    StepState.FAILED: {StepState.PENDING: "it is tried again"},
+    StepState.FAILED: {
+        StepState.PENDING: "it is tried again",
+        StepState.SKIPPED: "it is not wanted any more",
+    },
     StepState.SKIPPED: {StepState.PENDING: "it is wanted now"},
 }
 

@@ -63,3 +63,14 @@ def next_look(age: timedelta) -> timedelta | None:
     if left <= timedelta():
         return None
     return min(max(age / 2, FIRST_LOOK), LONGEST_GAP, left)
+
+
+def gap_after(failures: int) -> timedelta | None:
+    """The same for what failed so often already, each time after such a gap."""
+    age = timedelta()
+    for _ in range(failures):
+        gap = next_look(age)
+        if gap is None:
+            return None
+        age += gap
+    return next_look(age)

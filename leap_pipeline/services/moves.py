@@ -17,6 +17,7 @@ from leap_pipeline.db.base import Base
 from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingHold, RecordingRun
 from leap_pipeline.domain.deletion import DELETION_MOVES, DeleteState
+from leap_pipeline.domain.shapes.registry import validate_column
 from leap_pipeline.domain.states import (
     DOWNLOAD_MOVES,
     HOLD_MOVES,
@@ -126,6 +127,20 @@ def move_target(
     where = (row.recording_id == recording_id, row.target_type == platform)
     what = f"target {platform} of recording {recording_id}"
     _move(session, _TARGETS, what, where, wanted, values)
+
+
+def note_sent(
+    session: Session, recording_id: int, platform: Platform, sent: Mapping[str, Any]
+) -> None:
+    """What a published video says from now on (a `Sent`); where it is stays as it was."""
+    row = OutputTarget
+    meta = validate_column("output_targets", "target_meta", {"sent": sent}, kind=platform)
+    session.execute(
+        update(row)
+        .where(row.recording_id == recording_id, row.target_type == platform)
+        .values(target_meta=_known_of(row).op("||")(_json(meta)))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def move_download(

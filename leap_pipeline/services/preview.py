@@ -27,7 +27,7 @@ class There:
     """A video that is published, and what an update would change of it.
 
     `beside` are the decorations that an update would bring about anew: thumbnail, captions,
-    collection.
+    collection. `left` are the playlists or albums that it would take the video out of.
     """
 
     video_id: str | None
@@ -35,6 +35,7 @@ class There:
     uploaded_at: datetime | None
     changes: tuple[Change, ...]
     beside: tuple[str, ...]
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def load_preview(
         target.uploaded_at,
         difference(known.sent or Sent(), _comparable(sent, known.sent or Sent())),
         tuple(_beside(session, storage, target.id, publication)),
+        tuple(_left(session, target.id, publication)),
     )
     return Preview(publication, sent, there)
 
@@ -87,7 +89,7 @@ def digests(storage: LocalStorage, publication: Publication) -> Mapping[tuple[st
     if publication.thumbnail is not None:
         found[THUMBNAIL, ""] = _digest(storage, publication.thumbnail)
     if (collection := collection_of(publication)) is not None:
-        found[COLLECTION, ""] = collection
+        found[COLLECTION, collection] = collection
     if (captions := publication.captions) is not None:
         found[CAPTIONS, captions.language] = _digest(storage, captions.path)
     return found
@@ -107,7 +109,19 @@ def _beside(
     for key, wanted in digests(storage, publication).items():
         if settled.get(key) != wanted:
             kind, name = key
-            yield f"{kind} ({name})" if name else kind
+            yield f"{kind} ({name})" if name and kind != COLLECTION else kind
+
+
+def _left(session: Session, target_id: int, publication: Publication) -> Iterator[str]:
+    rows = session.scalars(
+        select(TargetStep.name).where(
+            TargetStep.target_id == target_id,
+            TargetStep.kind == COLLECTION,
+            TargetStep.done.is_not(None),
+        )
+    )
+    wanted = collection_of(publication)
+    yield from (name for name in rows if name != wanted)
 
 
 def _comparable(sent: Sent, there: Sent) -> Sent:

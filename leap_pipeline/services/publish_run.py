@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.domain.planner import PLATFORM_NAMES
@@ -18,6 +19,7 @@ from leap_pipeline.domain.states import Platform, TargetStatus
 from leap_pipeline.errors import DataError, UserActionError
 from leap_pipeline.publishing.uploader import Publisher, Video
 from leap_pipeline.security.vault import Vault
+from leap_pipeline.services.moves import note_sent
 from leap_pipeline.services.platform_accounts import PlatformAccounts
 from leap_pipeline.services.projection import lock_recording
 from leap_pipeline.services.publication import Publication, load_publication, sent_of
@@ -29,6 +31,7 @@ from leap_pipeline.services.target_steps import (
     LISTING,
     THUMBNAIL,
     Decoration,
+    Desk,
     StepLine,
     decorate,
     digest_of,
@@ -79,7 +82,8 @@ def publish_target(
             return None
     video, marker = rows.receipt()
     wanted = decorations(work, publication, publisher, video, sent, marker or "")
-    decorate(work, platform, wanted, update=_is_update(work))
+    undo = {COLLECTION: _take_out(publisher, video)}
+    decorate(Desk(work, platform, now), wanted, undo, update=_is_update(work))
     with work.fenced() as session:
         steps = tuple(lines(session, rows.target_id(session)))
     return Published(video, sent, publication, steps)
@@ -94,17 +98,19 @@ def decorations(
     marker: str,
 ) -> Sequence[Decoration]:
     """What is to stand beside a video, in the order of its worth."""
-    found = [Decoration(LISTING, digest_of(sent), _restate(publisher, video, sent, marker))]
+    restate, noted = _restate(publisher, video, sent, marker), _noted(work, publication, sent)
+    found = [Decoration(LISTING, digest_of(sent), restate, noted=noted)]
     if publication.thumbnail is not None:
         picture = work.storage.fetch(publication.thumbnail)
         found.append(Decoration(THUMBNAIL, _digest(picture), _picture(publisher, video, picture)))
     collection = collection_of(publication)
     if collection is not None:
-        found.append(Decoration(COLLECTION, collection, _collect(publisher, video, collection)))
+        put = _collect(publisher, video, collection)
+        found.append(Decoration(COLLECTION, collection, put, name=collection))
     if publication.captions is not None:
         srt, language = work.storage.fetch(publication.captions.path), publication.captions.language
-        put = _caption(publisher, video, srt, language)
-        found.append(Decoration(CAPTIONS, _digest(srt), put, name=language))
+        add = _caption(publisher, video, srt, language)
+        found.append(Decoration(CAPTIONS, _digest(srt), add, name=language))
     return found
 
 
@@ -149,6 +155,15 @@ def _restate(
     return act
 
 
+def _noted(work: Work, publication: Publication, sent: Sent) -> Callable[[Session], None]:
+    document = sent.model_dump(mode="json", exclude_unset=True)
+
+    def note(session: Session) -> None:
+        note_sent(session, work.recording_id, publication.platform, document)
+
+    return note
+
+
 def _picture(publisher: Publisher, video: Video, picture: Path) -> Callable[[str | None], None]:
     def act(_known: str | None) -> None:
         publisher.set_thumbnail(video, picture)
@@ -163,6 +178,13 @@ def _collect(
         return publisher.collect(video, collection)
 
     return act
+
+
+def _take_out(publisher: Publisher, video: Video) -> Callable[[str, str | None], None]:
+    def undo(collection: str, entry: str | None) -> None:
+        publisher.take_out(video, collection, entry)
+
+    return undo
 
 
 def _caption(

@@ -334,6 +334,7 @@ def test_a_preview_tells_what_an_update_would_change(bench: Bench, lecture: int)
         "settings.privacyStatus": ("unlisted", "public"),
     }
     assert found.beside == ("thumbnail", "collection", "captions (ru)")
+    assert found.left == ("PL12",)
 
 
 def test_notes_of_texts_and_of_all_else_are_told_together(bench: Bench, lecture: int) -> None:

@@ -14,6 +14,7 @@ from leap_pipeline.domain.wanted import (
     TOO_SHORT,
     Bounds,
     Verdict,
+    gap_after,
     judge,
     next_look,
 )
@@ -68,3 +69,4 @@ def test_looks_come_at_growing_gaps_and_end_after_a_day() -> None:
     assert gaps[0] == timedelta(minutes=5)
     assert gaps[:-1] == sorted(gaps[:-1])
     assert next_look(timedelta(days=400)) is None
+    assert [gap_after(failures) for failures in range(len(gaps) + 2)] == [*gaps, None, None]
