@@ -30,6 +30,7 @@ from leap_pipeline.domain.topics_display import read_topics
 from leap_pipeline.errors import InputError
 from leap_pipeline.publishing.vk.listing import listing as vk_listing
 from leap_pipeline.publishing.vk.listing import notes as vk_notes
+from leap_pipeline.publishing.youtube.listing import notes as youtube_notes
 from leap_pipeline.publishing.youtube.listing import sent as youtube_listing
 from leap_pipeline.services.configuration import load_configuration
 from leap_pipeline.services.thumbnails import find_thumbnail
@@ -106,8 +107,8 @@ def load_publication(
     video, no_video = given.video()
     picture, no_picture = _picture(session, storage, given.owner.id, settings.thumbnail_name)
     captions, no_captions = given.captions(storage, found, settings)
-    of_vk = vk_notes(settings) if isinstance(settings, VkMetadata) else ()
-    remarks = (no_video, no_picture, no_captions, *of_vk)
+    notes = vk_notes(settings) if isinstance(settings, VkMetadata) else youtube_notes(texts)
+    remarks = (no_video, no_picture, no_captions, *notes)
     return Publication(
         recording_id=recording_id,
         platform=platform,

@@ -25,7 +25,6 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "snippet": ("defaultAudioLanguage", "defaultLanguage"),
     "status": ("license", "publicStatsViewable", "containsSyntheticMedia"),
 }
-_MARKER_LENGTH = 20
 _SECONDS = {"W": 604_800, "D": 86_400, "H": 3600, "M": 60, "S": 1}
 _DURATION = re.compile(
     r"P(?:(?P<W>\d+)W)?(?:(?P<D>\d+)D)?(?:T(?:(?P<H>\d+)H)?(?:(?P<M>\d+)M)?(?:(?P<S>\d+(?:\.\d+)?)S)?)?"
@@ -48,9 +47,13 @@ def marker_tag(marker: str) -> str:
     return f"leap-{marker}"
 
 
+# As long as each of them is.
+_MARKS = (marker_tag("0" * 20),)
+
+
 def sent(publication: Publication, metadata: YouTubeMetadata) -> Sent:
     """What is to be published; its tags leave room for the marker's."""
-    tags = _fitting(publication.tags, marker_tag("0" * _MARKER_LENGTH))
+    tags, _left_out = _fitting(publication.tags, _MARKS)
     settings: dict[str, Any] = {
         "categoryId": metadata.category_id,
         "defaultLanguage": metadata.default_language,
@@ -67,19 +70,32 @@ def sent(publication: Publication, metadata: YouTubeMetadata) -> Sent:
     )
 
 
+def notes(publication: Publication) -> tuple[str, ...]:
+    """Sentences for the owner: which tags have to make room for the marker's."""
+    _tags, left_out = _fitting(publication.tags, _MARKS)
+    if not left_out:
+        return ()
+    named = ", ".join(f"“{tag:.30}”" for tag in left_out)
+    limits = LIMITS[Platform.YOUTUBE]
+    why = f"{limits.name} takes {limits.tags} characters of tags in all"
+    return (f"{why}, and LEAP's own tag leaves {_room(_MARKS)} of them; left out: {named}.",)
+
+
 def resource(
     sent: Sent, marker: str, now: datetime, there: Mapping[str, Any] | None = None
 ) -> Resource:
     """The video as videos.insert and videos.update take it, both parts whole.
 
-    `there` is the video as YouTube has it: what LEAP says nothing of stays as it is.
+    `there` is the video as YouTube has it: what LEAP says nothing of stays as it is. One that the
+    original platform published has no marker, and gets none.
     """
-    tag = marker_tag(marker)
+    marks = (marker_tag(marker),) if marker else ()
+    tags, _left_out = _fitting(sent.tags, marks)
     snippet: dict[str, Any] = {
         **_kept(there, "snippet"),
         "title": sent.title or "",
         "description": sent.description or "",
-        "tags": [*_fitting(sent.tags, tag), tag],
+        "tags": [*tags, *marks],
         **{name: sent.settings[name] for name in SNIPPET if name in sent.settings},
     }
     status = {
@@ -106,11 +122,16 @@ def _released(status: dict[str, Any], now: datetime) -> dict[str, Any]:
     return {**{k: v for k, v in status.items() if k != "publishAt"}, "privacyStatus": PUBLIC}
 
 
-def _fitting(tags: tuple[str, ...], marker: str) -> tuple[str, ...]:
-    limits = LIMITS[Platform.YOUTUBE]
-    room = limits.tags - tag_size(marker) - 1
-    others = tuple(tag for tag in tags if tag.casefold() != marker)
-    return fit_tags(others, replace(limits, tags=room))[0]
+def _fitting(
+    tags: tuple[str, ...], marks: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tags that fit beside LEAP's own, and those that do not."""
+    others = tuple(tag for tag in tags if tag.casefold() not in marks)
+    return fit_tags(others, replace(LIMITS[Platform.YOUTUBE], tags=_room(marks)))
+
+
+def _room(marks: tuple[str, ...]) -> int:
+    return LIMITS[Platform.YOUTUBE].tags - sum(tag_size(mark) + 1 for mark in marks)
 
 
 def _kept(there: Mapping[str, Any] | None, part: str) -> dict[str, Any]:

@@ -16,10 +16,12 @@ class QuotaCall(Enum):
     """A kind of call: its name, its bucket, its cost there, and how early it is served.
 
     Inserts have a bucket of their own; all else shares the other. Priority 0 is served first: what
-    settles a doubt about a video, then what stands beside it, then changes and looks.
+    settles a doubt about a video or takes it away, then what stands beside it, then changes and
+    looks.
     """
 
     VIDEO_INSERT = ("videos.insert", "inserts", 1, 0)
+    VIDEO_DELETE = ("videos.delete", "units", 50, 0)
     CHANNEL = ("channels.list", "units", 1, 0)
     SEARCH_UPLOADS = ("playlistItems.list of uploads", "units", 1, 0)
     SEARCH_VIDEOS = ("videos.list by marker", "units", 1, 0)
@@ -33,7 +35,6 @@ class QuotaCall(Enum):
     CAPTIONS_DELETE = ("captions.delete", "units", 50, 3)
     VIDEO_LIST = ("videos.list", "units", 1, 4)
     VIDEO_UPDATE = ("videos.update", "units", 50, 4)
-    VIDEO_DELETE = ("videos.delete", "units", 50, 4)
 
     def __init__(self, method: str, bucket: Bucket, units: int, priority: int) -> None:
         self.method = method

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from leap_pipeline.domain.publishing_text import Publication
 from leap_pipeline.domain.shapes.publishing import YouTubeMetadata
 from leap_pipeline.domain.shapes.results import Sent
-from leap_pipeline.publishing.youtube.listing import resource, seconds, sent
+from leap_pipeline.publishing.youtube.listing import notes, resource, seconds, sent
 from tests.support.youtube.limits import snippet as check_snippet
 from tests.support.youtube.limits import status as check_status
 from tests.support.youtube.limits import tags_size
@@ -79,6 +79,26 @@ def test_the_marker_always_fits(tags: list[str]) -> None:
     assert tags_size(made["snippet"]["tags"]) <= 500
     check_snippet(made["snippet"])
     check_status(made["status"])
+
+
+def test_a_video_without_a_marker_gets_none() -> None:
+    made = resource(Sent(title="x", tags=("a", "b")), "", NOW, {"snippet": {"tags": ["leap-old"]}})
+    assert made.body["snippet"]["tags"] == ["a", "b"]
+    # None has to make room for it either.
+    long = tuple(f"{number:09}" for number in range(50))
+    assert resource(Sent(title="x", tags=long), "", NOW).body["snippet"]["tags"] == list(long)
+
+
+def test_tags_that_have_to_make_room_for_the_marker_are_named() -> None:
+    long = tuple(f"{number:09}" for number in range(50))
+    said = sent(_publication(long), YouTubeMetadata())
+    assert said.tags == long[:47]
+    (told,) = notes(_publication(long))
+    assert told == (
+        "YouTube takes 500 characters of tags in all, and LEAP's own tag leaves 474 of them; "
+        "left out: “000000047”, “000000048”, “000000049”."
+    )
+    assert notes(_publication(long[:47])) == ()
 
 
 def test_a_marker_that_was_sent_is_not_there_twice() -> None:
