@@ -27,7 +27,7 @@ from leap_pipeline.commands import (
     users,
 )
 from leap_pipeline.commands.adopt import adopt
-from leap_pipeline.commands.connect import connect
+from leap_pipeline.commands.connect import connect, disconnect
 from leap_pipeline.commands.dagster_commands import app as dagster_app
 from leap_pipeline.commands.demo import demo
 from leap_pipeline.commands.doctor import doctor
@@ -79,6 +79,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     system.status,
     webhooks,
     connect,
+    disconnect,
     adopt,
     doctor,
     trim,

@@ -25,7 +25,7 @@ from leap_pipeline.errors import InputError, LeapError, MustWaitError, Transient
 from leap_pipeline.oauth.pages import Page, fragment_page, page
 from leap_pipeline.oauth.platform import Returned
 from leap_pipeline.oauth.returned import fields_of, returned_from, returned_of
-from leap_pipeline.services.credentials import CredentialView
+from leap_pipeline.services.credential_rows import CredentialView
 from leap_pipeline.services.oauth_connect import Connections, Visitor
 from leap_pipeline.services.oauth_platforms import Login
 
@@ -90,8 +90,9 @@ class OAuthRoutes:
             login = _login(request)
             if login is Login.VK_IMPLICIT:
                 return _response(200, fragment_page())
+            visitor = await self._visitor(request)
             returned = returned_of(fields_of(request.url.query))
-            return await self._finished(request, login, returned)
+            return await self._finished(visitor, login, returned)
 
         return await self._answered(act)
 
@@ -99,9 +100,9 @@ class OAuthRoutes:
         async def act() -> Response:
             if _login(request) is not Login.VK_IMPLICIT:
                 raise _Refused(405, "This address is only read: begin at LEAP's own page.")
-            form, _ = await self._posted(request)
+            form, visitor = await self._posted(request)
             returned = returned_from(form.get("answer", ""))
-            return await self._finished(request, Login.VK_IMPLICIT, returned)
+            return await self._finished(visitor, Login.VK_IMPLICIT, returned)
 
         return await self._answered(act)
 
@@ -119,8 +120,7 @@ class OAuthRoutes:
 
         return await self._answered(act)
 
-    async def _finished(self, request: Request, login: Login, returned: Returned) -> Response:
-        visitor = await self._visitor(request)
+    async def _finished(self, visitor: Visitor, login: Login, returned: Returned) -> Response:
         view = await run_in_threadpool(self._connections.finish, visitor, login, returned)
         return self._connected(view)
 

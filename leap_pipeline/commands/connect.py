@@ -1,4 +1,4 @@
-"""`leap connect`: an account at a platform, by logging in there."""
+"""`leap connect` and `leap disconnect`: an account at a platform, by logging in there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import httpx
 import typer
 
 from leap_pipeline.commands.context import Platform, open_platform, print_json, say
+from leap_pipeline.commands.credentials import owner_of
 from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.errors import InputError, LeapError, UserActionError
 from leap_pipeline.oauth.pages import Page, fragment_page, page
@@ -21,8 +22,8 @@ from leap_pipeline.oauth.returned import fields_of, returned_from
 from leap_pipeline.security.tokens import new_token
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services.audit import Actor
-from leap_pipeline.services.credentials import CredentialView
-from leap_pipeline.services.oauth_connect import CALLBACK, Connections, Visitor
+from leap_pipeline.services.credential_rows import CredentialView
+from leap_pipeline.services.oauth_connect import CALLBACK, Connections, Disconnected, Visitor
 from leap_pipeline.services.oauth_platforms import Login, OAuthPlatforms
 from leap_pipeline.services.oauth_states import VALID_FOR
 from leap_pipeline.services.users import find_user
@@ -80,6 +81,46 @@ def connect(
         print_json(asdict(view))
     else:
         say(f"{view.title} is connected as {view.id}.")
+
+
+def disconnect(
+    credential: Annotated[int, typer.Argument(help="Its number, as `leap credentials list` says.")],
+    *,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Also where it is used (its presets are deleted), or its platform cannot be told.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """End an account's grant at its platform, where that can be done, and remove it here."""
+    opened = open_platform()
+    owner = owner_of(opened, credential)
+    with httpx.Client(timeout=TIMEOUT) as http:
+        platforms = OAuthPlatforms(http, opened.settings)
+        vault, own = load_vault(opened.settings), f"http://{HOST}"
+        visitor = Visitor(owner, Rights(), new_token(), Actor(None, "leap disconnect"))
+        connections = Connections(opened.database, vault, platforms, own)
+        done = connections.disconnect(visitor, credential, force=force)
+    if as_json:
+        print_json(asdict(done))
+    else:
+        say(_disconnected(done))
+
+
+def _disconnected(done: Disconnected) -> str:
+    platform = done.account.platform
+    at_platform = (
+        f"{platform} ended what was granted to it"
+        if done.ended
+        else f"at {platform} nothing changed, so end what was granted in the settings there"
+    )
+    presets = len(done.uses.presets)
+    gone = f" Until now it was used by {done.uses}." if done.uses else ""
+    deleted = f" Presets deleted with it: {presets}." if presets else ""
+    return f"{done.account.title} is removed; {at_platform}.{gone}{deleted}"
 
 
 def listen(port: int, login: Login, finish: Callable[[str], CredentialView]) -> CredentialView:

@@ -22,7 +22,8 @@ from leap_pipeline.progress import shown
 from leap_pipeline.security import keys
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services.audit import Actor
-from leap_pipeline.services.credentials import Credentials, CredentialView, Editor
+from leap_pipeline.services.credential_rows import CredentialView
+from leap_pipeline.services.credentials import Credentials, Editor
 from leap_pipeline.services.key_rotation import Rotation
 from leap_pipeline.services.key_rotation import retire as retire_keys
 from leap_pipeline.services.key_rotation import rotate as rotate_keys
@@ -84,13 +85,7 @@ def remove(
     """Delete an account here; at the platform nothing changes."""
     platform = open_platform()
     vault = load_vault(platform.settings)
-    with platform.database.system() as session:
-        owner = session.scalar(
-            select(UserCredential.user_id).where(UserCredential.id == credential)
-        )
-    if owner is None:
-        msg = f"There is no credential {credential}: `leap credentials list` shows which there are."
-        raise InputError(msg)
+    owner = owner_of(platform, credential)
     with platform.database.tenant(owner) as session:
         store = Credentials(session, owner, vault)
         title = store.view(credential).title
@@ -121,6 +116,18 @@ def rotate(
 def new_key() -> None:
     """Print a new key for LEAP_ENCRYPTION_KEYS; it is stored nowhere."""
     say(keys.new_key())
+
+
+def owner_of(platform: Platform, credential: int) -> str:
+    """Whose account it is. Raises InputError where there is none."""
+    with platform.database.system() as session:
+        owner = session.scalar(
+            select(UserCredential.user_id).where(UserCredential.id == credential)
+        )
+    if owner is None:
+        msg = f"There is no credential {credential}: `leap credentials list` shows which there are."
+        raise InputError(msg)
+    return owner
 
 
 def _owners(platform: Platform, email: str | None) -> list[tuple[str, str]]:

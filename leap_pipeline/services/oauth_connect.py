@@ -16,18 +16,15 @@ from typing import Any
 from leap_pipeline.db.engine import Database
 from leap_pipeline.domain.credentials import Credential, Tokens, VKId, VKToken, YouTube, ZoomUser
 from leap_pipeline.domain.permissions import Permission, Rights, require
-from leap_pipeline.errors import InputError, UserActionError
+from leap_pipeline.errors import InputError, MustWaitError, TransientError, UserActionError
 from leap_pipeline.oauth.pkce import challenge_of
 from leap_pipeline.oauth.platform import App, Flow, Grant, Returned
 from leap_pipeline.oauth.reading import as_token
+from leap_pipeline.redaction import remember
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.audit import Actor
-from leap_pipeline.services.credentials import (
-    Credentials,
-    CredentialView,
-    Editor,
-    checked_name,
-)
+from leap_pipeline.services.credential_rows import CredentialView, Uses
+from leap_pipeline.services.credentials import Credentials, Editor, checked_name
 from leap_pipeline.services.grants import StoredGrant
 from leap_pipeline.services.oauth_documents import Connected, document_of, has_own_app, is_same
 from leap_pipeline.services.oauth_platforms import Login, OAuthPlatforms
@@ -56,6 +53,19 @@ class Visitor:
     @property
     def editor(self) -> Editor:
         return Editor(self.actor, self.rights)
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """An account that is in LEAP no more, and what used it.
+
+    `ended` says that the platform ended the grant too. Otherwise nothing changed there: what was
+    granted to a pasted token, or a key, the person takes back in the platform's own settings.
+    """
+
+    account: CredentialView
+    uses: Uses
+    ended: bool
 
 
 class Connections:
@@ -111,6 +121,9 @@ class Connections:
         """
         require(visitor.rights, Permission.MANAGE_CREDENTIALS)
         begun = self._states.end(self._whose(visitor, login), returned.state)
+        for secret in (returned.code, returned.access_token):
+            if secret is not None:
+                remember(secret.get_secret_value())
         platform = self._platforms.of(login)
         if returned.issuer is not None and returned.issuer.rstrip("/") != platform.issuer:
             msg = f"The answer comes from somebody else than {platform.service}: connect again."
@@ -145,30 +158,46 @@ class Connections:
         found = self._checked(login, None, Grant(pasted, None))
         return self._store(visitor, found, credential_id, account_name)
 
-    def disconnect(self, visitor: Visitor, credential_id: int) -> CredentialView:
-        """End the grant at the platform, and make the account inactive here.
+    def disconnect(
+        self, visitor: Visitor, credential_id: int, *, force: bool = False
+    ) -> Disconnected:
+        """End the grant at the platform, and remove the account here.
 
-        A token that was pasted, or an account that is inactive already, changes nothing there: what
-        it was granted, the person ends in the platform's own settings. Raises as `finish` does.
+        Raises UserActionError without the permission; where presets or sources use the account, or
+        the platform cannot be told, raises as `finish` does, unless `force`. Killed in between it
+        is said again: a grant that has ended is no error.
         """
         require(visitor.rights, Permission.MANAGE_CREDENTIALS)
         with self._database.tenant(visitor.user_id) as session:
             store = self._of(visitor, session)
             view, stored = store.view(credential_id), store.stored(credential_id)
+            uses = store.uses(credential_id)
+        if uses and not force:
+            msg = (
+                f"{view.title} is used by {uses}: give them another account first, or force it, "
+                "which deletes the presets and leaves the sources without an account."
+            )
+            raise UserActionError(msg)
+        ended = False
         if view.is_active and isinstance(stored, Tokens):
-            self._end(visitor.user_id, credential_id, stored)
+            ended = self._end(visitor.user_id, credential_id, stored, force=force)
         with self._database.tenant(visitor.user_id) as session:
-            return self._of(visitor, session).switch(credential_id, visitor.editor, active=False)
+            self._of(visitor, session).delete(credential_id, visitor.editor, with_presets=force)
+        return Disconnected(view, uses, ended)
 
-    def _end(self, user_id: str, credential_id: int, stored: Tokens) -> None:
+    def _end(self, user_id: str, credential_id: int, stored: Tokens, *, force: bool) -> bool:
         login, platform = self._platforms.of_credential(stored)
         source = StoredGrant(self._database, self._vault, self._platforms, user_id, credential_id)
         try:
             # Zoom and VK ID take none but an access token that is good now.
             platform.revoke(self._platforms.app_of(stored, login), source.get())
-        except CredentialRefused as refused:
-            if not refused.gone:
+        except (CredentialRefused, TransientError, MustWaitError) as failed:
+            if isinstance(failed, CredentialRefused) and failed.gone:
+                return True
+            if not force:
                 raise
+            return False
+        return True
 
     def sweep(self) -> int:
         """Delete logins that never came back; returns how many."""

@@ -11,13 +11,16 @@ from pydantic import SecretStr
 from sqlalchemy import func, text, update
 
 from leap_pipeline.db.models.publishing import OAuthState
-from leap_pipeline.domain.credentials import VKId, VKToken, YouTube, ZoomUser
+from leap_pipeline.db.models.templates import OutputPreset
+from leap_pipeline.domain.credentials import VKId, VKToken, YouTube, ZoomUser, reveal
 from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.oauth.pkce import new_verifier
 from leap_pipeline.oauth.platform import App, Returned
 from leap_pipeline.oauth.returned import returned_from
 from leap_pipeline.services.audit import AuditFilter, entries
+from leap_pipeline.services.credential_rows import Uses
+from leap_pipeline.services.credentials import Credentials
 from leap_pipeline.services.oauth_platforms import Login, OAuthPlatforms
 from leap_pipeline.services.users import add_user
 from leap_pipeline.web.errors import CredentialRefused
@@ -314,11 +317,73 @@ def test_a_grant_is_ended_at_the_platform_too(connecting: Connecting, login: Log
     view = connecting.connect(login)
     token = connecting.tokens(view.id).renew(connecting.stored(view.id).access_token)
     assert connecting.takes(token)
-    ended = connecting.connections.disconnect(connecting.visitor(), view.id)
-    assert (ended.id, ended.is_active) == (view.id, False)
+    done = connecting.connections.disconnect(connecting.visitor(), view.id)
+    assert (done.account.id, done.uses, done.ended) == (view.id, Uses(), True)
     assert not connecting.takes(token)
-    assert not connecting.connections.disconnect(connecting.visitor(), view.id).is_active
+    assert connecting.count() == 0
+    with connecting.database.system() as session:
+        (told, *_) = entries(session, AuditFilter(owner_id=connecting.user_id))
+    assert (told.action, told.subject_id) == ("credential.delete", str(view.id))
+    with pytest.raises(InputError, match="There is no credential"):
+        connecting.connections.disconnect(connecting.visitor(), view.id)
     assert connecting.connect(login).is_active
+
+
+@pytest.mark.parametrize("login", CODES)
+def test_a_grant_that_has_ended_already_is_no_error(connecting: Connecting, login: Login) -> None:
+    view = connecting.connect(login)
+    stored = connecting.stored(view.id)
+    connecting.connections.disconnect(connecting.visitor(), view.id)
+    with connecting.database.tenant(connecting.user_id) as session:
+        store = Credentials(session, connecting.user_id, connecting.vault)
+        again = store.create(view.platform, reveal(stored), connecting.visitor().editor)
+    assert connecting.connections.disconnect(connecting.visitor(), again.id).ended
+    assert connecting.count() == 0
+
+
+def test_an_account_in_use_is_not_disconnected_by_accident(connecting: Connecting) -> None:
+    view = connecting.connect(Login.YOUTUBE)
+    with connecting.database.tenant(connecting.user_id) as session:
+        for name in ("Lectures", "Seminars"):
+            session.add(
+                OutputPreset(
+                    user_id=connecting.user_id,
+                    name=name,
+                    platform="YOUTUBE",
+                    credential_id=view.id,
+                )
+            )
+    token = connecting.stored(view.id).access_token
+    with pytest.raises(
+        UserActionError, match="is used by the presets “Lectures”, “Seminars”: give"
+    ):
+        connecting.connections.disconnect(connecting.visitor(), view.id)
+    assert connecting.takes(token)
+    nobody = connecting.visitor(rights=Rights(permissions=frozenset()))
+    with pytest.raises(UserActionError, match="can_manage_credentials"):
+        connecting.connections.disconnect(nobody, view.id, force=True)
+    done = connecting.connections.disconnect(connecting.visitor(), view.id, force=True)
+    assert (done.uses.presets, done.ended) == (("Lectures", "Seminars"), True)
+    assert connecting.count() == 0
+
+
+def test_a_platform_that_cannot_be_told_keeps_the_account_unless_forced(
+    connecting: Connecting,
+) -> None:
+    view = connecting.connect(Login.ZOOM)
+    connections = connecting.made(zoom_client_id=None)
+    with pytest.raises(UserActionError, match="LEAP_ZOOM_CLIENT_ID"):
+        connections.disconnect(connecting.visitor(), view.id)
+    assert connecting.count() == 1
+    assert not connections.disconnect(connecting.visitor(), view.id, force=True).ended
+    assert connecting.count() == 0
+
+
+def test_a_pasted_token_is_only_removed_here(connecting: Connecting) -> None:
+    connecting.oidc.control(tokens=rights("video"))
+    view = connecting.connections.paste(connecting.visitor(), PASTED)
+    assert not connecting.connections.disconnect(connecting.visitor(), view.id).ended
+    assert connecting.count() == 0
 
 
 def test_an_account_with_an_app_of_its_own_stays_what_it_is(connecting: Connecting) -> None:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from dashboard.routes.oauth import OAuthRoutes
 from leap_pipeline.oauth.pages import SCRIPT
-from leap_pipeline.services.credentials import CredentialView
+from leap_pipeline.services.credential_rows import CredentialView
 from leap_pipeline.services.oauth_connect import Visitor
 from tests.support.oidc import PUBLIC, Connecting
 

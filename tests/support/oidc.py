@@ -29,7 +29,8 @@ from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.oauth.returned import returned_from
 from leap_pipeline.security.vault import Vault, load_vault
 from leap_pipeline.services.audit import Actor
-from leap_pipeline.services.credentials import Credentials, CredentialView
+from leap_pipeline.services.credential_rows import CredentialView
+from leap_pipeline.services.credentials import Credentials
 from leap_pipeline.services.grants import StoredGrant, token_source
 from leap_pipeline.services.oauth_connect import Connections, Visitor
 from leap_pipeline.services.oauth_platforms import Login, OAuthPlatforms

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+import typer
+from sqlalchemy import select, text
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
 from leap_pipeline.commands import doctor
+from leap_pipeline.commands.connect import disconnect as disconnecting
 from leap_pipeline.commands.credentials import app
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.templates import InputSource
+from leap_pipeline.db.models.users import UserCredential
 from leap_pipeline.db.urls import plain
 from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.security.keys import FILE, KeyFile, new_key
@@ -22,6 +26,8 @@ from leap_pipeline.settings import load_settings
 from leap_pipeline.supervisor.status import SupervisorStatus
 
 ADA = "ada@example.org"
+own = typer.Typer()
+own.command()(disconnecting)
 ZOOM = {"account_id": "acc", "client_id": "app", "client_secret": "canary-0123456789-abcdef"}
 
 
@@ -81,6 +87,38 @@ def test_a_life_of_an_account(keys: KeyFile) -> None:
     with pytest.raises(InputError, match="no credential 1"):
         leap("remove", "1")
     assert [each["id"] for each in as_json("list")["credentials"]] == [2]
+
+
+def test_an_account_is_disconnected(database: Database) -> None:
+    made = as_json("add", "zoom", "--user", ADA, typed=json.dumps(ZOOM))
+    with database.system() as session:
+        owner = session.scalars(select(UserCredential.user_id)).one()
+    with database.tenant(owner) as session:
+        session.add(
+            InputSource(
+                user_id=owner,
+                name="Faculty",
+                source_type="ZOOM",
+                credential_id=made["id"],
+            )
+        )
+
+    def disconnect(*arguments: str) -> str:
+        result = CliRunner().invoke(own, [str(made["id"]), *arguments])
+        if result.exception is not None:
+            raise result.exception
+        return result.stdout
+
+    with pytest.raises(UserActionError, match="account “acc” is used by the source “Faculty”"):
+        disconnect()
+    assert disconnect("--force") == (
+        "The zoom account “acc” is removed; at zoom nothing changed, so end what was granted in "
+        "the settings there. Until now it was used by the source “Faculty”.\n"
+    )
+    with database.system() as session:
+        assert session.scalars(select(InputSource.credential_id)).one() is None
+    with pytest.raises(InputError, match=f"no credential {made['id']}: `leap credentials list`"):
+        disconnect()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from leap_pipeline.errors import InputError, Undecryptable, UserActionError
 from leap_pipeline.security.keys import FILE, KeyFile, new_key
 from leap_pipeline.security.vault import Vault, load_vault
 from leap_pipeline.services.audit import SYSTEM, Actor, AuditFilter, entries
-from leap_pipeline.services.credentials import Credentials, CredentialView, Editor
+from leap_pipeline.services.credential_rows import CredentialView
+from leap_pipeline.services.credentials import Credentials, Editor
 from leap_pipeline.services.users import add_user
 from leap_pipeline.settings import Settings
 from tests.support.bench import Bench
