@@ -7,6 +7,7 @@ commit that writes to some tables (before it, and after it), and the n-th reques
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import re
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 from sqlalchemy import event
@@ -100,24 +102,25 @@ class _Body(httpx.SyncByteStream):
 
 def watch_commits(points: Points) -> None:
     """Of this process, from now on: those of transactions that write."""
-    tables: dict[Session, list[str]] = {}
-    connections: dict[int, list[str]] = {}
+    tables: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
+    committing: dict[Session, str] = {}
 
     def executed(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if found := WRITE.match(statement):
-            written = connections.setdefault(id(connection), [])
+        transaction = connection.get_transaction()
+        if transaction is not None and (found := WRITE.match(statement)):
+            written = tables.setdefault(transaction, [])
             if found[1] not in written:
                 written.append(found[1])
 
     def before(session: Session) -> None:
-        written = connections.pop(id(session.connection()), [])
+        written = tables.pop(session.connection().get_transaction(), [])
         if written:
             kind = "commit to " + "+".join(written)
-            tables[session] = [f"{kind} {points.next(kind)}"]
-            points.pass_by(f"{BEFORE} {tables[session][0]}")
+            what = committing[session] = f"{kind} {points.next(kind)}"
+            points.pass_by(f"{BEFORE} {what}")
 
     def after(session: Session) -> None:
-        for what in tables.pop(session, []):
+        if what := committing.pop(session, None):
             points.pass_by(f"{COMMITTED} {what}")
 
     event.listen(Engine, "before_cursor_execute", executed)
@@ -168,6 +171,7 @@ def _in_child(
     """Never returns."""
     status = 1
     try:
+        gc.disable()  # it would copy all that this process shares with its parent
         random.seed()
         if seconds is not None:
             signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))

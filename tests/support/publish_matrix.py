@@ -5,14 +5,16 @@ The fakes are processes of their own, the workers forks of this one, the clock i
 
 from __future__ import annotations
 
+import gc
 import random
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from sqlalchemy.orm import configure_mappers
@@ -23,8 +25,9 @@ from leap_pipeline.errors import MustWaitError
 from tests.support import postgres
 from tests.support.bench import make_bench
 from tests.support.postgres import TestServer
-from tests.support.publish_kills import Points, WatchedTransport, forked
-from tests.support.published_truth import Difference, There, differences
+from tests.support.publish_kills import Ended, Points, WatchedTransport, forked
+from tests.support.publish_platforms import Vk, Youtube
+from tests.support.published_truth import Difference, differences
 from tests.support.studio import UNIT, Addresses, Studio, V, Y, lecture, studio_settings
 from tests.support.vk import serve as vk_serve
 from tests.support.vk.fake import FakeVK
@@ -34,50 +37,18 @@ from tests.support.youtube import serve as youtube_serve
 FURTHER_RUNS = 2
 FORM = 1024
 """More than a form adds to the file in it."""
-CHUNKS = 4
+CHUNKS = 2
 RESENT = "sent again"
+DONE = "done"
 
 configure_mappers()  # once here, and not in every process that is forked from here
 
 
-class Youtube(youtube_serve.Remote):
-    """Asks by one client: a new one a question costs more than the question."""
-
-    def __init__(self, port: int, http: httpx.Client) -> None:
-        super().__init__(port)
-        self._http = http
-
-    def _ask(self, what: str, **values: Any) -> Any:
-        answer = self._http.post(
-            f"{self.root_url}{youtube_serve.CONTROL}", json={**values, "do": what}
-        )
-        return answer.raise_for_status().json()
-
-
-class Vk:
-    """As `vk_serve.Served`, by one client."""
-
-    def __init__(self, served: vk_serve.Served, http: httpx.Client) -> None:
-        self.http = http
-        self.api = served.api
-        self._root = served.root
-
-    def ledger(self) -> list[dict[str, Any]]:
-        read: list[dict[str, Any]] = self.http.get(f"{self._root}/_ledger").json()
-        return read
-
-    def videos(self) -> list[dict[str, Any]]:
-        read: list[dict[str, Any]] = self.http.get(f"{self._root}/_videos").json()
-        return read
-
-    def ahead(self, by: timedelta) -> None:
-        self.http.post(f"{self._root}/_ahead", json=by.total_seconds()).raise_for_status()
-
-
 @dataclass(frozen=True)
 class Kill:
-    """Where a worker ends: at a named point, or `after` seconds; `gone`: its session with it.
+    """Where a worker ends: at a named point, or `after` so much of the time that a run takes.
 
+    `gone`: its session is lost with it.
     `again`: the next one ends as well, at so many points from its beginning, if it gets there.
     """
 
@@ -95,7 +66,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        where = self.kill.point or f"{self.kill.after} s"
+        where = self.kill.point or f"after {self.kill.after}"
         also = (" gone" if self.kill.gone else "") + (
             f" +{self.kill.again}" * bool(self.kill.again)
         )
@@ -134,51 +105,83 @@ class Matrix:
     database: Database
     youtube: Youtube
     vk: Vk
-    vk_token: str
-    album: int
     folder: Path
     ahead: timedelta = timedelta(0)
+    usual: float = 0.0
+    """Seconds that a whole run takes here."""
     _cases: int = 0
 
     def clock(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
-    def warm_up(self) -> None:
-        """A run on each platform in this process: what it loads and compiles, no fork has to."""
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """What all cases need, until the block ends."""
         for platform in Platform:
-            self._stage(platform, random.Random(0))
-            self._work(platform, Points())
+            self.warm_up(platform)
         self.database.dispose()
+        gc.collect()
+        gc.freeze()  # what stays as it is need not be copied into forks
+        try:
+            self.usual = self._time()
+            yield
+        finally:
+            gc.unfreeze()
+
+    def warm_up(self, platform: Platform) -> None:
+        """A run in this process: what it loads and compiles, no fork has to."""
+        self._stage(platform, random.Random(0))
+        self._work(platform, Points())
+
+    def _time(self) -> float:
+        """Seconds of a run."""
+        self._stage(Y, random.Random(0))
+        began = time.monotonic()
+        self.run(Y)
+        return time.monotonic() - began
 
     def live(self, case: Case) -> Lived:
-        """Publish, be killed, go on at most twice, and compare."""
-        dice = random.Random(f"{case.seed} {case.platform}")
-        title, size = self._stage(case.platform, dice)
+        """Publish, be killed, go on as often as it may take, and compare."""
+        platform, kill = case.platform, case.kill
+        title, size = self._stage(platform, random.Random(f"{case.seed} {platform}"))
         channel, playlist, since = self._begun
-        first = forked(
-            partial(self._work, case.platform), self.folder, case.kill.point, case.kill.after
-        )
+        after = None if kill.after is None else kill.after * self.usual
+        first = self.run(platform, kill.point, after)
         kills, told = int(first.killed), first.told
-        if first.killed and case.kill.gone:
-            self._lose_session(case.platform)
-        if first.killed and case.kill.again is not None:
-            second = forked(partial(self._work, case.platform), self.folder, case.kill.again, None)
+        if first.killed and kill.gone:
+            self._lose_session(platform)
+        if first.killed and kill.again is not None:
+            self._wait(told)
+            second = self.run(platform, kill.again)
             kills, told = kills + second.killed, second.told
         runs = 0
-        while told != "done" and runs < FURTHER_RUNS:
+        while told != DONE and runs < self._further_runs(case):
             self._wait(told)
             runs += 1
-            told = forked(partial(self._work, case.platform), self.folder, None, None).told
+            told = self.run(platform).told
         self.youtube.calm()
-        if case.platform is Y:
-            there, received = self._at_youtube(channel, playlist, since)
+        if platform is Y:
+            there, received = self.youtube.there(channel, playlist, since)
         else:
-            there, received = self._at_vk(title, since)
-        found = differences(self.studio, case.platform, there)
+            there, received = self.vk.there(title, since)
+        found = differences(self.studio, platform, there)
         again = max(0, received - size)
         if again > self._allowed(case, size, kills):
             found.append(Difference(RESENT, f"{again} of {size} bytes were sent again"))
         return Lived(kills, runs, again, first.seen, tuple(found))
+
+    def run(
+        self, platform: Platform, fatal: str | int | None = None, seconds: float | None = None
+    ) -> Ended:
+        """A worker to its end; it tells "done", "waiting" and until when, or what else it ended as.
+
+        Where it was killed it may have told nothing.
+        """
+        return forked(partial(self._work, platform), self.folder, fatal, seconds)
+
+    def _further_runs(self, case: Case) -> int:
+        """Two; three where YouTube lost its session: what is not there is looked for so often."""
+        return FURTHER_RUNS + (case.platform is Y and case.kill.gone)
 
     def _allowed(self, case: Case, size: int, kills: int) -> int:
         """One chunk a kill while YouTube's session lived, else one file."""
@@ -198,11 +201,11 @@ class Matrix:
             token = self.youtube.add_grant(channel, project=title)
             self.youtube.set(lag=dice.choice([0, 60, 240]))
             studio.preset(Y, studio.account(Y, token, title), playlist_id=playlist)
-            since = len(self.youtube.ledger())
+            since = self.youtube.next_entry()
         else:
-            credential = studio.account(V, self.vk_token, title)
-            studio.preset(V, credential, album_id=str(self.album))
-            since = len(self.vk.ledger())
+            credential = studio.account(V, self.vk.token, title)
+            studio.preset(V, credential, album_id=str(self.vk.album))
+            since = self.vk.next_entry()
         size = CHUNKS * UNIT + dice.randrange(1, UNIT)
         studio.prepare(size=size, seed=self._cases, name="Case")
         self._begun = channel, playlist, since
@@ -244,49 +247,12 @@ class Matrix:
         else:
             self._advance(timedelta(hours=25))
 
-    def _at_youtube(self, channel: str, playlist: str, since: int) -> tuple[list[There], int]:
-        state, ledger = self.youtube.state(), self.youtube.ledger(since)
-        there = [
-            There(
-                each["id"],
-                each["sha256"],
-                each["picture"] is not None,
-                len(each["tracks"]),
-                state["playlists"][playlist].count(each["id"]),
-            )
-            for each in state["videos"]
-            if each["channel"] == channel and not each["deleted"]
-        ]
-        received = sum(each["received"] for each in ledger if each["call"] == "session.put")
-        return there, received
 
-    def _at_vk(self, title: str, since: int) -> tuple[list[There], int]:
-        there = [
-            There(
-                each["name"],
-                each["sha256"],
-                each["thumb"] is not None,
-                0,
-                self._albums(each["name"]).count(self.album),
-            )
-            for each in self.vk.videos()
-            if each["title"] == title and each["sha256"] is not None
-        ]
-        ledger = self.vk.ledger()[since:]
-        return there, sum(each["received"] for each in ledger if each["route"] == "upload")
-
-    def _albums(self, name: str) -> list[int]:
-        """As anybody else's client would ask."""
-        owner, _, video = name.rpartition("_")
-        form = {"target_id": owner, "owner_id": owner, "video_id": video}
-        secret = {"access_token": self.vk_token, "v": "5.199"}
-        url = f"{self.vk.api}/video.getAlbumsByVideo"
-        found: list[int] = self.vk.http.post(url, data=form | secret).json()["response"]
-        return found
+M = TypeVar("M", bound=Matrix)
 
 
 @contextmanager
-def matrix(server: TestServer, folder: Path) -> Iterator[Matrix]:
+def matrix(server: TestServer, folder: Path, kind: type[M]) -> Iterator[M]:
     """All that cases need, with nothing in it."""
     vk = FakeVK()
     vk.rules.saves_a_day = 10**6
@@ -299,7 +265,9 @@ def matrix(server: TestServer, folder: Path) -> Iterator[Matrix]:
         served = stack.enter_context(vk_serve.process(vk, folder))
         addresses = Addresses(youtube.root_url, served.api)
         urls = postgres.urls_of(url)
-        database, workers = Database(urls), Database(urls, pooled=True)
+        database, workers = Database(urls, pooled=True), Database(urls, pooled=True)
+        stack.callback(database.dispose)
+        stack.callback(workers.dispose)
         # Plain HTTP to this machine: certificates would be read for nothing.
         http = stack.enter_context(httpx.Client(verify=False, timeout=60))
         studio = Studio(
@@ -310,12 +278,10 @@ def matrix(server: TestServer, folder: Path) -> Iterator[Matrix]:
             lambda _seconds: None,
             http,
         )
-        asked = Youtube(youtube.port, http)
-        made = Matrix(studio, workers, asked, Vk(served, http), token, album.id, folder)
-        made.warm_up()
-        yield made
-        workers.dispose()
-        database.dispose()
+        asked = Youtube(youtube.port, http), Vk(served, http, album.id, token)
+        made = kind(studio, workers, *asked, folder)
+        with made.ready():
+            yield made
 
 
 def points_of(made: Matrix, platform: Platform) -> list[str]:

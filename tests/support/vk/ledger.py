@@ -78,6 +78,6 @@ class Ledger:
             )
         return max(seconds.values(), default=0)
 
-    def as_json(self) -> list[dict[str, Any]]:
+    def as_json(self, since: int = 0) -> list[dict[str, Any]]:
         with self._lock:
-            return [{**asdict(each), "at": each.at.isoformat()} for each in self.entries]
+            return [{**asdict(each), "at": each.at.isoformat()} for each in self.entries[since:]]

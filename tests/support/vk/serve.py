@@ -3,8 +3,9 @@
     python -m tests.support.vk.serve PORT STATEFILE
 
 STATEFILE is what `save(fake, path)` wrote; the process prints `ready PORT` and serves until it is
-ended. `GET /_ledger` gives the ledger as JSON, `GET /_videos` the videos, `POST /_fault` plans a
-fault (the fields of `Fault` as JSON), `POST /_ahead` moves the clock by so many seconds.
+ended. `GET /_ledger?since=N` gives the ledger from its entry N on as JSON, `GET /_videos` the
+videos, `POST /_fault` plans a fault (the fields of `Fault` as JSON), `POST /_ahead` moves the clock
+by so many seconds.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         fake = self.server.fake
-        if self.path == "/_ledger":
-            self._send(httpx.Response(200, json=fake.ledger.as_json()))
+        path, _, since = self.path.partition("?since=")
+        if path == "/_ledger":
+            self._send(httpx.Response(200, json=fake.ledger.as_json(int(since or 0))))
         elif self.path == "/_videos":
             self._send(httpx.Response(200, json=_videos(fake)))
         else:

@@ -71,6 +71,6 @@ class Ledger:
             entry.received for entry in self.of("session.put") if session in (None, entry.session)
         )
 
-    def as_json(self) -> list[dict[str, Any]]:
+    def as_json(self, since: int = 0) -> list[dict[str, Any]]:
         with self._lock:
-            return [{**vars(each), "at": each.at.isoformat()} for each in self.entries]
+            return [{**vars(each), "at": each.at.isoformat()} for each in self.entries[since:]]

@@ -163,17 +163,22 @@ def _advance(fake: FakeYouTube, said: Mapping[str, Any]) -> None:
 
 
 def _ledger(fake: FakeYouTube, said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return fake.ledger.as_json()[said["since"] :]
+    return fake.ledger.as_json(said["since"])
 
 
-def _state(fake: FakeYouTube, _said: Mapping[str, Any]) -> dict[str, Any]:
-    playlists = fake.world.playlists.values()
+def _state(fake: FakeYouTube, said: Mapping[str, Any]) -> dict[str, Any]:
+    def of(every: Mapping[str, Any]) -> list[Any]:
+        return [each for each in every.values() if said["channel"] in (None, each.channel)]
+
+    world = fake.world
     return {
-        "videos": [each.as_json() for each in fake.world.videos.values()],
-        "playlists": {each.id: [entry[1] for entry in each.entries] for each in playlists},
+        "videos": [each.as_json() for each in of(world.videos)],
+        "playlists": {
+            each.id: [entry[1] for entry in each.entries] for each in of(world.playlists)
+        },
         "sessions": {
             each.id: {"kept": each.content.size, "size": each.size, "video": each.video}
-            for each in fake.world.sessions.values()
+            for each in of(world.sessions)
         },
     }
 
@@ -224,11 +229,13 @@ class Remote:
         self._ask("advance", seconds=by.total_seconds())
 
     def ledger(self, since: int = 0) -> list[dict[str, Any]]:
+        """From an entry on; the last ones where it is negative."""
         found: list[dict[str, Any]] = self._ask("ledger", since=since)
         return found
 
-    def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._ask("state")
+    def state(self, channel: str | None = None) -> dict[str, Any]:
+        """Videos, playlists and sessions of a channel, or of all."""
+        found: dict[str, Any] = self._ask("state", channel=channel)
         return found
 
     def _ask(self, what: str, **values: Any) -> Any:
