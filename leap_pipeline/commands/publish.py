@@ -56,10 +56,12 @@ def send(recording: RecordingName, *, on: On = None) -> None:
             requested_by=HERE.name,
             platforms=None if on is None else [on],
         )
-    if not asked:
+    if not asked.requested:
         raise UserActionError(NOWHERE.format(number))
-    for platform, requested in asked.items():
+    for platform, requested in asked.requested.items():
         say(f"{PLATFORM_NAMES[platform]}: {_queued(requested)}")
+    for platform, reason in asked.refused.items():
+        say(f"{PLATFORM_NAMES[platform]}: not queued: {reason}")
 
 
 @app.command()

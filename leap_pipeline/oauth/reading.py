@@ -47,9 +47,16 @@ def fresh_until(began: datetime, life: float) -> datetime:
 
 def as_token(value: object) -> SecretStr | None:
     """As a header takes it, and hidden from here on wherever it turns up."""
+    found = as_claimed(value)
+    if found is not None:
+        remember(found.get_secret_value())
+    return found
+
+
+def as_claimed(value: object) -> SecretStr | None:
+    """As a header takes it; what anybody may claim is not remembered, or it would push out more."""
     if not isinstance(value, str) or not value or not (value.isascii() and value.isprintable()):
         return None
-    remember(value)
     return SecretStr(value)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from leap_pipeline.errors import InputError
 from leap_pipeline.oauth.platform import Returned
-from leap_pipeline.oauth.reading import as_token
+from leap_pipeline.oauth.reading import as_claimed
 
 LONGEST_VALUE = 8192
 MOST_FIELDS = 40
@@ -25,11 +25,11 @@ def returned_of(fields: Mapping[str, str]) -> Returned:
     """Read the fields of an answer; a token that no header takes is none."""
     return Returned(
         state=fields.get("state"),
-        code=as_token(fields.get("code")),
+        code=as_claimed(fields.get("code")),
         error=fields.get("error"),
         issuer=fields.get("iss"),
         device_id=fields.get("device_id"),
-        access_token=as_token(fields.get("access_token")),
+        access_token=as_claimed(fields.get("access_token")),
         seconds=fields.get("expires_in"),
     )
 

@@ -15,7 +15,13 @@ from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.engine import Database
-from leap_pipeline.db.models.recordings import ProcessingStage, Recording, SourceMetadata
+from leap_pipeline.db.models.publishing import TargetStep, UploadSession
+from leap_pipeline.db.models.recordings import (
+    OutputTarget,
+    ProcessingStage,
+    Recording,
+    SourceMetadata,
+)
 from leap_pipeline.db.models.runs import RecordingHold, RecordingRun, StoredObject
 from leap_pipeline.db.models.users import User, UserConfig
 from leap_pipeline.domain.deletion import (
@@ -203,6 +209,7 @@ def _remove_files(session: Session, storage: LocalStorage, recording: Recording)
 def _forget_content(session: Session, recording_id: int) -> None:
     """What other rows hold of the recording's content: notes, reasons that quote it, file names."""
     skipped = case((Recording.skip_reason.is_not(None), TOMBSTONE_NAME))
+    targets = select(OutputTarget.id).where(OutputTarget.recording_id == recording_id)
     for statement in (
         update(Recording).where(Recording.id == recording_id).values(skip_reason=skipped),
         update(SourceMetadata).where(SourceMetadata.recording_id == recording_id).values(meta=None),
@@ -211,8 +218,27 @@ def _forget_content(session: Session, recording_id: int) -> None:
         .values(stage_meta=None, failed_reason=None),
         update(RecordingRun).where(RecordingRun.recording_id == recording_id).values(reason=None),
         delete(RecordingHold).where(RecordingHold.recording_id == recording_id),
+        update(UploadSession)
+        .where(UploadSession.target_id.in_(targets))
+        .values(sent={}, session=None, processing_note=None, next_look_at=None),
+        update(TargetStep).where(TargetStep.target_id.in_(targets)).values(reason=None),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
+    for row in session.scalars(
+        select(OutputTarget)
+        .where(OutputTarget.recording_id == recording_id, OutputTarget.target_meta.is_not(None))
+        .options(lazyload("*"))
+    ):
+        row.target_meta = _without_texts(row.target_meta or {})
+    session.flush()
+
+
+def _without_texts(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a video is, and was, without what was written to it."""
+    kept = {name: value for name, value in meta.items() if name != "sent"}
+    if isinstance(kept.get("history"), list):
+        kept["history"] = [_without_texts(each) for each in kept["history"]]
+    return kept
 
 
 def _record(

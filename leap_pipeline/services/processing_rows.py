@@ -178,8 +178,10 @@ def wrong_ones(database: Database, platform: Platform) -> list[WrongOne]:
             )
             .join(OutputTarget, OutputTarget.id == UploadSession.target_id)
             .join(User, User.id == UploadSession.user_id)
+            .join(Recording, Recording.id == OutputTarget.recording_id)
             .where(
                 OutputTarget.target_type == platform,
+                func.coalesce(Recording.delete_state, ACTIVE) == ACTIVE,
                 UploadSession.state == UploadState.UPLOADED,
                 or_(
                     UploadSession.processing.in_((FAILED, GONE)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
@@ -10,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.db.models.recordings import OutputTarget
-from leap_pipeline.domain.states import Phase, Platform, TargetStatus
+from leap_pipeline.domain.states import Phase, Platform, RunState, TargetStatus
 from leap_pipeline.errors import AlreadyRunning, UserActionError
 from leap_pipeline.services.configuration import load_configuration
 from leap_pipeline.services.failing import fail_target
+from leap_pipeline.services.planning import why_refused
 from leap_pipeline.services.projection import Locked, lock_recording, refresh_status
-from leap_pipeline.services.runs import Requested, request_run
+from leap_pipeline.services.runs import Requested, end_run, live_run, new_run, request_run
 
 AFTER_PREPARING = "after it was prepared"
 UNPUBLISHED = (TargetStatus.NOT_UPLOADED, TargetStatus.FAILED)
@@ -52,33 +54,51 @@ def ensure_targets(session: Session, recording_id: int) -> Locked:
     return refresh_status(session, recording_id)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What was queued, and the platforms for which nothing could be, each with its reason."""
+
+    requested: Mapping[Platform, Requested]
+    refused: Mapping[Platform, str]
+
+
 def request_publishing(
     session: Session,
     recording_id: int,
     *,
     requested_by: str,
     platforms: Iterable[Platform] | None = None,
-) -> dict[Platform, Requested]:
+) -> Asked:
     """Queue what is left to publish on these platforms, or on all that the recording has.
 
-    Raises as `request_run` does, and `InputError` for a platform that has no preset.
+    One that is refused stops no other. Raises as `request_run` does where all are, and `InputError`
+    for a wrong configuration.
     """
     locked = ensure_targets(session, recording_id)
-    wanted = list(locked.targets) if platforms is None else list(platforms)
-    return {
-        platform: request_run(
-            session,
-            recording_id,
-            requested_by=requested_by,
-            phase=Phase.PUBLISH,
-            platform=platform,
-        )
-        for platform in wanted
-    }
+    requested: dict[Platform, Requested] = {}
+    refused: dict[Platform, UserActionError] = {}
+    for platform in locked.targets if platforms is None else platforms:
+        try:
+            with session.begin_nested():
+                requested[platform] = request_run(
+                    session,
+                    recording_id,
+                    requested_by=requested_by,
+                    phase=Phase.PUBLISH,
+                    platform=platform,
+                )
+        except UserActionError as error:
+            refused[platform] = error
+    if refused and not requested:
+        raise next(iter(refused.values()))
+    return Asked(requested, {platform: str(error) for platform, error in refused.items()})
 
 
 def publish_by_itself(session: Session, recording_id: int) -> None:
-    """Queue the uploads of a recording that was just prepared, where its configuration says so."""
+    """Queue the uploads of a recording that was just prepared, where its configuration says so.
+
+    What a person took away from a platform comes back there by a person only.
+    """
     try:
         if not load_configuration(session, recording_id).output().value.auto_upload:
             return
@@ -86,19 +106,27 @@ def publish_by_itself(session: Session, recording_id: int) -> None:
     except UserActionError:
         return  # its configuration is wrong, which is said to whoever publishes by hand
     for platform, row in locked.targets.items():
-        if row.status != TargetStatus.NOT_UPLOADED:
+        retracted = bool((row.target_meta or {}).get("history"))
+        if row.status != TargetStatus.NOT_UPLOADED or retracted:
             continue
         try:
             with session.begin_nested():
-                request_run(
-                    session,
-                    recording_id,
-                    requested_by=AFTER_PREPARING,
-                    phase=Phase.PUBLISH,
-                    platform=platform,
-                )
+                _queue_or_hold(session, locked, platform)
         except AlreadyRunning:
             continue
         except UserActionError as refused:
             fail_target(session, lock_recording(session, recording_id), platform, str(refused))
     refresh_status(session, recording_id)
+
+
+def _queue_or_hold(session: Session, locked: Locked, platform: Platform) -> None:
+    """What is held leaves a run that was ended because of it: a release takes it up again."""
+    recording_id, phase = locked.recording.id, Phase.PUBLISH
+    refused = why_refused(session, locked, phase, platform)
+    if refused is None:
+        request_run(
+            session, recording_id, requested_by=AFTER_PREPARING, phase=phase, platform=platform
+        )
+    elif live_run(session, recording_id, phase, platform) is None:
+        row = new_run(session, locked, phase, platform, AFTER_PREPARING)
+        end_run(session, row, RunState.CANCELLED, refused)

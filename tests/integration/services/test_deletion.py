@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.publishing import TargetStep, UploadSession
 from leap_pipeline.db.models.recordings import (
     OutputTarget,
     ProcessingStage,
@@ -209,7 +210,24 @@ def test_a_tombstone_has_no_content_but_its_source_s_key(bench: Bench) -> None:
         session.execute(update(ProcessingStage).values(stage_meta=said, failed_reason=CANARY))
         session.execute(update(RecordingRun).values(reason=CANARY))
         session.execute(update(Recording).values(skip_reason=CANARY, failed_reason=CANARY))
-        session.execute(update(OutputTarget).values(target_meta={"video_id": "abc"}))
+        target = session.scalars(select(OutputTarget)).one()
+        sent, was = {"title": CANARY, "description": CANARY}, {"video_id": "old"}
+        target.target_meta = {"video_id": "abc", "sent": sent, "history": [{**was, "sent": sent}]}
+        session.add_all(
+            [
+                UploadSession(
+                    user_id=bench.user_id,
+                    target_id=target.id,
+                    marker="m",
+                    bytes=1,
+                    sha256="0" * 64,
+                    sent=sent,
+                    session=CANARY,
+                    processing_note=CANARY,
+                ),
+                TargetStep(user_id=bench.user_id, target_id=target.id, kind="x", reason=CANARY),
+            ]
+        )
     delete(bench, recording)
     assert hard_delete(bench.database, bench.storage, recording, LATER)
     with bench.database.system() as session:
@@ -222,7 +240,10 @@ def test_a_tombstone_has_no_content_but_its_source_s_key(bench: Bench) -> None:
         "meeting:1",
         recording,
     )
-    assert (target.status, target.target_meta) == ("UPLOADED", {"video_id": "abc"})
+    assert (target.status, target.target_meta) == (
+        "UPLOADED",
+        {"video_id": "abc", "history": [was]},
+    )
     assert bench.picture(recording).projected == bench.row(recording).status == "SKIPPED"
 
 
