@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.publishing import TargetStep, UploadSession
 from leap_pipeline.db.models.recordings import OutputTarget
 from leap_pipeline.db.models.runs import RecordingRun
+from leap_pipeline.db.models.templates import OutputPreset
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.permissions import Permission, Rights, require
 from leap_pipeline.domain.planner import PLATFORM_NAMES
@@ -64,12 +65,7 @@ def request_update(
     """
     require(editor.rights, Permission.UPDATE_UPLOADED_VIDEOS)
     target = _published(lock_recording(session, recording_id), platform)
-    # What the original platform published has no steps yet.
-    session.execute(
-        insert(TargetStep)
-        .values(user_id=target.user_id, target_id=target.id, kind=LISTING)
-        .on_conflict_do_update(constraint="uq_target_steps_name", set_={"state": StepState.PENDING})
-    )
+    _want_listing(session, target)
     requested = request_run(
         session,
         recording_id,
@@ -127,8 +123,9 @@ def settle_doubt(
 ) -> None:
     """A person has looked: this is the video, or there is none and it may be sent again.
 
-    Releases the hold. Raises UserActionError where there is no doubt about that upload, and where
-    what is published is to be sent again.
+    Releases the hold, and queues what is left to do where nothing else stops it. Raises
+    UserActionError where there is no doubt about that upload, and where what is published is to be
+    sent again.
     """
     require(editor.rights, Permission.UPLOAD)
     locked = lock_recording(session, recording_id)
@@ -162,6 +159,7 @@ def settle_doubt(
                 closing_at=None,
                 absences=0,
                 absent_at=None,
+                failures=0,
             )
         )
     else:
@@ -171,6 +169,14 @@ def settle_doubt(
     refresh_status(session, recording_id)
     said = video.video_id if video is not None else None
     _tell(session, editor.actor, "settle", target, video=said)
+    with suppress(UserActionError), session.begin_nested():
+        request_run(
+            session,
+            recording_id,
+            requested_by=editor.actor.name,
+            phase=Phase.PUBLISH,
+            platform=platform,
+        )
 
 
 def forget_upload(session: Session, target_id: int) -> None:
@@ -202,14 +208,26 @@ def _published(locked: Locked, platform: Platform) -> OutputTarget:
     return target
 
 
+def _want_listing(session: Session, target: OutputTarget) -> None:
+    """There is something to do beside the video, also where it has no steps yet."""
+    session.execute(
+        insert(TargetStep)
+        .values(user_id=target.user_id, target_id=target.id, kind=LISTING)
+        .on_conflict_do_update(constraint="uq_target_steps_name", set_={"state": StepState.PENDING})
+    )
+
+
 def _take_for_uploaded(session: Session, target: OutputTarget, video: Video, now: datetime) -> None:
     if (target.target_meta or {}).get("video_id") not in (None, video.video_id):
         # What stands beside the other one does not stand beside this one.
         session.execute(delete(TargetStep).where(TargetStep.target_id == target.id))
+    _want_listing(session, target)
+    account = select(OutputPreset.credential_id).where(OutputPreset.id == target.preset_id)
     session.execute(
         update(UploadSession)
         .where(UploadSession.target_id == target.id)
         .values(
+            credential_id=account.scalar_subquery(),
             state=UploadState.UPLOADED,
             session=None,
             video_id=video.video_id,
