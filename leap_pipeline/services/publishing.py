@@ -20,7 +20,7 @@ from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.shapes.results import Sent
 from leap_pipeline.domain.states import Platform, TargetStatus, UploadState
-from leap_pipeline.domain.wanted import next_look
+from leap_pipeline.domain.wanted import gap_after
 from leap_pipeline.errors import DataError, MustWaitError, TransientError, UserActionError
 from leap_pipeline.progress import ProgressCallback
 from leap_pipeline.publishing.uploader import (
@@ -212,7 +212,7 @@ class Publishing:
         name = PLATFORM_NAMES[self._platform]
         return Doubtful(
             f"the upload was begun with another {name} account than its preset has now: see "
-            "whether the video is there, then release it",
+            "whether the video is there, then settle it with `leap publish settle`",
             {"account": stored.upload.account, "credential": stored.credential_id},
         )
 
@@ -242,12 +242,12 @@ class Publishing:
         try:
             yield
         except TransientError as failed:
-            now = self._now()
-            gap = next_look(now - (stored.upload.opened_at or now))
+            gap = gap_after(stored.failures)
+            self._rows.failed(0 if gap is None else stored.failures + 1)
             if gap is None:
                 msg = f"{failed} That went on for a day: see whether it works again, then retry."
                 raise UserActionError(msg) from failed
-            raise later(str(failed), now + gap, self._dice) from failed
+            raise later(str(failed), self._now() + gap, self._dice) from failed
         except MustWaitError as wait:
             raise later(str(wait), wait.due_at, self._dice) from wait
 

@@ -40,7 +40,8 @@ FIRST_LOOK = timedelta(seconds=30)
 class StoredUpload:
     """What is stored of an upload; `sha256` says which file it was begun with.
 
-    `closing_at`: its last bytes may have gone out since; None: they surely did not.
+    `closing_at`: its last bytes may have gone out since; None: they surely did not. `failures`: so
+    often in a row the platform could not go on with it.
     """
 
     state: UploadState
@@ -50,6 +51,7 @@ class StoredUpload:
     closing_at: datetime | None
     absences: int
     absent_at: datetime | None
+    failures: int
     credential_id: int | None
 
 
@@ -103,6 +105,7 @@ class UploadRows:
                 "expires_at": opened.expires_at,
                 "absences": 0,
                 "absent_at": None,
+                "failures": 0,
             }
             self._move(session, UploadState.OPEN, values)
 
@@ -124,7 +127,13 @@ class UploadRows:
     def absent(self, at: datetime) -> None:
         """The platform surely had no such video, once more."""
         with self._work.fenced() as session:
-            self._update(session, {"absences": UploadSession.absences + 1, "absent_at": at})
+            values = {"absences": UploadSession.absences + 1, "absent_at": at, "failures": 0}
+            self._update(session, values)
+
+    def failed(self, failures: int) -> None:
+        """The platform could not go on with it, so often in a row now."""
+        with self._work.fenced() as session:
+            self._update(session, {"failures": failures})
 
     def planned_again(self, file: VideoFile, sent: Sent, credential_id: int) -> None:
         """Begin anew. The marker stays: should the video turn up after all, both are found."""
@@ -208,6 +217,7 @@ class UploadRows:
             closing_at=row.closing_at,
             absences=row.absences,
             absent_at=row.absent_at,
+            failures=row.failures,
             credential_id=row.credential_id,
         )
 

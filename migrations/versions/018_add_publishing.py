@@ -51,6 +51,7 @@ TABLES = (
         closing_at TIMESTAMP WITH TIME ZONE,
         absences INTEGER DEFAULT 0 NOT NULL,
         absent_at TIMESTAMP WITH TIME ZONE,
+        failures INTEGER DEFAULT 0 NOT NULL,
         uploaded_at TIMESTAMP WITH TIME ZONE,
         processing VARCHAR(20),
         processing_note TEXT,

@@ -39,9 +39,10 @@ class UploadSession(Base):
     owner at the platform. `bytes`, `sha256` and `duration` (seconds) are those of the file that is
     sent, and `sent` is what is sent with it. `closing_at` is when the bytes that could complete the
     video first went out. `absences` counts how often in a row the platform surely had no such
-    video, last at `absent_at`. `processing` is what the platform says since: processing, processed,
-    failed or gone; it is asked again at `next_look_at`. `searches` counts how often it was asked
-    whether it has another one, which was sent before.
+    video, last at `absent_at`, and `failures` how often in a row it could not go on. `processing`
+    is what the platform says since: processing, processed, failed or gone; it is asked again at
+    `next_look_at`. `searches` counts how often it was asked whether it has another one, which was
+    sent before.
     """
 
     __tablename__ = "upload_sessions"
@@ -79,6 +80,7 @@ class UploadSession(Base):
     closing_at: Mapped[datetime | None]
     absences: Mapped[ZeroByDefault]
     absent_at: Mapped[datetime | None]
+    failures: Mapped[ZeroByDefault]
     uploaded_at: Mapped[datetime | None]
     processing: Mapped[str | None] = mapped_column(String(20))
     processing_note: Mapped[str | None] = mapped_column(Text)

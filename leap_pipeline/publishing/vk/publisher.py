@@ -189,7 +189,8 @@ class VkPublisher:
         whose = "the community" if owner < 0 else "the VK account"
         return Doubtful(
             f"the upload was begun for {whose} {abs(owner)}, and the account connected now is "
-            f"{user}: connect the right one, or see whether the video is there and release it",
+            f"{user}: connect the right one and release it, or see whether the video is there and "
+            "settle it with `leap publish settle`",
             {"begun_for": owner, "connected": user, "video": upload.video_id},
         )
 

@@ -229,7 +229,7 @@ class YouTubePublisher:
             return None
         return Doubtful(
             "the upload was begun on another YouTube channel than the account has now: see "
-            "whether the video is there, then release it",
+            "whether the video is there, then settle it with `leap publish settle`",
             {"begun on": upload.account, "now": channel.channel_id},
         )
 

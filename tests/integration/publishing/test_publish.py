@@ -247,6 +247,37 @@ def test_youtube_that_fails_for_long_is_sent_the_rest_later(fakes: Fakes) -> Non
     assert kept[-1] == 3 * UNIT
 
 
+def test_a_platform_that_fails_for_a_day_is_for_a_person(fakes: Fakes) -> None:
+    fakes.vk.fail(vk_faults.server_error("video.save", times=None))
+    began, waits = fakes.clock(), list[timedelta]()
+    while (ended := fakes.publish(V)).state == "waiting":
+        waits.append(ended.due_at - fakes.clock())
+        fakes.clock.set(ended.due_at)
+    assert ended.state == "failed"
+    assert "went on for a day" in str(ended.error)
+    assert timedelta(days=1) <= fakes.clock() - began <= timedelta(days=2)
+    assert max(waits) >= timedelta(hours=2)
+    assert len(waits) < 20
+
+    fakes.vk.faults.clear()
+    fakes.studio.request(V)
+    assert fakes.publish(V).state == "done"
+    assert_once(fakes, V)
+
+
+def test_how_long_nobody_worked_is_no_failure(fakes: Fakes) -> None:
+    die_while_sending(fakes, Y, 3)
+    fakes.later(days=3)
+    down = youtube_faults.refusal("session.put", "session.probe", status=503, times=None)
+    fakes.youtube.fail(down)
+    first = fakes.publish(Y)
+    assert first.state == "waiting"
+    assert first.due_at - fakes.clock() <= timedelta(minutes=9)
+    fakes.youtube.faults.clear()
+    assert fakes.publish_until_done(Y).state == "done"
+    assert_once(fakes, Y)
+
+
 def test_secrets_of_sessions_are_in_no_error(fakes: Fakes) -> None:
     die_while_sending(fakes, Y)
     row = fakes.studio.upload(Y)
