@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from leap_pipeline.errors import InputError
 from leap_pipeline.oauth.reading import as_id, as_token, scopes_of, seconds_of
-from leap_pipeline.oauth.returned import returned_from
+from leap_pipeline.oauth.returned import returned_from, returned_of
+from leap_pipeline.redaction import redact
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,10 @@ def test_values_of_an_answer_are_read_without_trust() -> None:
     assert [seconds_of(each) for each in ("nan", "x", None, -5, "60", float("inf"))] == [
         3600, 3600, 3600, 0, 60, 90 * 86400
     ]  # fmt: skip
+
+
+def test_what_anybody_may_claim_is_not_hidden_from_then_on() -> None:
+    """Or whoever calls the address could push real secrets out of what is remembered."""
+    returned_of({"state": "s", "code": "processing_started"})
+    returned_of({"state": "s", "access_token": "processing_started"})
+    assert redact("it says processing_started") == "it says processing_started"
