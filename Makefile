@@ -90,6 +90,19 @@ bench-poll: $(READY) ## A thousand sources in one tick; 100,000 known recordings
 bench-zoom-truth: $(READY) ## 10,000 generated Zoom accounts synced and compared with the truth; takes long, goes on where it was ended
 	@$(BIN)/python -m benchmarks.zoom_truth --journal .leap/zoom-lives.jsonl
 
+bench-publish: $(READY) ## Drill: workers of uploads killed at every point, 100 seeds, and each point in a real run; an hour, goes on where it was ended
+	@$(BIN)/python -m benchmarks.publish --journal .leap/publish-kills.jsonl
+	@$(BIN)/python -m benchmarks.publish_runs --journal .leap/publish-runs.jsonl
+
+bench-upload: $(READY) ## A resumable upload of 2 GB: memory, and speed beside curl -T
+	@$(BIN)/python -m benchmarks.upload
+
+bench-refresh: $(READY) ## Ten workers under tokens of two seconds: no family may be revoked
+	@$(BIN)/python -m benchmarks.refresh
+
+bench-together: $(READY) ## Uploads that a platform turned away together: when they come back
+	@$(BIN)/python -m benchmarks.together
+
 lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
@@ -97,4 +110,4 @@ lock: $(READY) ## Resolve the dependencies again into requirements.lock
 clean: ## Remove the environment and the caches, never the data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-poll bench-clockwork bench-ticks bench-limits bench-chaos bench-download bench-zoom-truth lock clean
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-poll bench-clockwork bench-ticks bench-limits bench-chaos bench-download bench-zoom-truth bench-publish bench-upload bench-refresh bench-together lock clean
