@@ -68,8 +68,13 @@ class Drill:
             ]
             for child in children:
                 child.start()
+
+            def end(*_: object) -> None:
+                for child in children:
+                    child.terminate()
+
             for kind in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(kind, lambda *_: [child.terminate() for child in children])
+                signal.signal(kind, end)
             for child in children:
                 child.join()
         return names, sum(child.exitcode != 0 for child in children)
