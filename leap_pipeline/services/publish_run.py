@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.shapes.publishing import YouTubeMetadata
@@ -25,13 +26,13 @@ from leap_pipeline.services.projection import lock_recording
 from leap_pipeline.services.publication import Publication, load_publication, sent_of
 from leap_pipeline.services.published import UPDATE
 from leap_pipeline.services.publishing import Publishing, video_file
+from leap_pipeline.services.step_rows import Desk
 from leap_pipeline.services.target_steps import (
     CAPTIONS,
     COLLECTION,
     LISTING,
     THUMBNAIL,
     Decoration,
-    Desk,
     StepLine,
     decorate,
     digest_of,
@@ -68,14 +69,17 @@ def publish_target(
         raise DataError(msg)
     with work.fenced() as session:
         publication = load_publication(session, work.storage, work.recording_id, platform, now())
-    credential_id = _account_of(publication)
+    is_there, begun_with = _known(work, platform)
+    preset_account = _account_of(publication)
+    # Another account than the one that uploaded it cannot change it, and may not even see it.
+    credential_id = begun_with if is_there and begun_with is not None else preset_account
     publisher = accounts.publisher(work.user_id, credential_id, platform)
     sent = sent_of(publication)
     rows = UploadRows(work, vault)
-    if publication.video is None:
-        msg = f"Recording {work.recording_id} has no video: run it first."
-        raise UserActionError(msg)
-    if not _is_there(work, platform):
+    if not is_there:
+        if publication.video is None:
+            msg = f"Recording {work.recording_id} has no video: run it first."
+            raise UserActionError(msg)
         file = video_file(work.storage.fetch(publication.video), publication.seconds)
         publishing = Publishing(work, rows, publisher, now=now)
         if publishing.upload(file, sent, credential_id, work.progress()) is not None:
@@ -120,11 +124,17 @@ def collection_of(publication: Publication) -> str | None:
     return settings.playlist_id if isinstance(settings, YouTubeMetadata) else settings.album_id
 
 
-def _is_there(work: Work, platform: Platform) -> bool:
-    """What the original platform published has no upload of ours, and is there all the same."""
+def _known(work: Work, platform: Platform) -> tuple[bool, int | None]:
+    """Whether the video is there, and the account of its upload.
+
+    What the original platform published has no upload of ours, and is there all the same.
+    """
     with work.fenced() as session:
         target = lock_recording(session, work.recording_id).targets[platform]
-    return target.status == TargetStatus.UPLOADED
+        account = session.scalar(
+            select(UploadSession.credential_id).where(UploadSession.target_id == target.id)
+        )
+    return target.status == TargetStatus.UPLOADED, account
 
 
 def _is_update(work: Work) -> bool:
@@ -139,8 +149,8 @@ def _account_of(publication: Publication) -> int:
     if publication.credential_id is None:
         name = PLATFORM_NAMES[publication.platform]
         msg = (
-            f"The preset “{publication.preset_name}” has no {name} account: choose one in it, "
-            "then publish again."
+            f"Recording {publication.recording_id} has no active {name} preset: choose one in its "
+            "template (`output_config.preset_ids`), then try again."
         )
         raise UserActionError(msg)
     return publication.credential_id

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.publishing import TargetStep
-from leap_pipeline.db.models.recordings import OutputTarget
 from leap_pipeline.domain.shapes.results import Sent
-from leap_pipeline.domain.states import STEP_MOVES, Platform, StepState, require_move
+from leap_pipeline.domain.states import StepState
 from leap_pipeline.domain.wanted import FIRST_LOOK, gap_after
-from leap_pipeline.errors import MustWaitError, TransientError, UserActionError
+from leap_pipeline.errors import DataError, MustWaitError, TransientError, UserActionError
 from leap_pipeline.publishing.uploader import NotOffered
-from leap_pipeline.services.later import Dice, later
+from leap_pipeline.services.later import later
 from leap_pipeline.services.moves import storable
+from leap_pipeline.services.step_rows import (
+    Desk,
+    Key,
+    moved,
+    read_step,
+    rows_of,
+    set_step,
+    target_of,
+)
 from leap_pipeline.services.work import Work
+
+logger = logging.getLogger(__name__)
 
 NOT_WANTED = "it is not wanted any more"
 LISTING, THUMBNAIL, CAPTIONS, COLLECTION = "listing", "thumbnail", "captions", "collection"
@@ -32,8 +41,6 @@ LISTING, THUMBNAIL, CAPTIONS, COLLECTION = "listing", "thumbnail", "captions", "
 Act = Callable[[str | None], str | None]
 Undo = Callable[[str, str | None], None]
 Outcome = StepState | MustWaitError
-Key = tuple[str, str]
-"""Kind and name of a step."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +74,6 @@ class StepLine:
     attempts: int
 
 
-@dataclass(frozen=True)
-class Desk:
-    """At which target a worker decorates, by what clock, and how by chance it waits."""
-
-    work: Work
-    platform: Platform
-    now: Callable[[], datetime]
-    dice: Dice = random.uniform
-
-
 def decorate(
     desk: Desk,
     decorations: Sequence[Decoration],
@@ -108,7 +105,7 @@ def lines(session: Session, target_id: int) -> list[StepLine]:
     """The steps of a target."""
     return [
         StepLine(row.kind, row.name, StepState(row.state), row.reason, row.attempts)
-        for row in _rows(session, target_id)
+        for row in rows_of(session, target_id)
     ]
 
 
@@ -120,8 +117,8 @@ def _want(
     Returns what is to be taken away: it is pending too, and wanted as nothing.
     """
     with desk.work.fenced() as session:
-        target_id = _target_id(session, desk)
-        rows = {(row.kind, row.name): row for row in _rows(session, target_id)}
+        target_id = target_of(session, desk)
+        rows = {(row.kind, row.name): row for row in rows_of(session, target_id)}
         update = update or rows.keys() == {(LISTING, "")}  # nothing but the video came yet
         for each in decorations:
             row = rows.pop(each.key, None)
@@ -131,18 +128,18 @@ def _want(
                 # What a step that did not end left there, nobody knows.
                 done = row.done if row.state == StepState.DONE else None
                 values = {"wanted": each.wanted, "done": done, "attempts": 0}
-                _set(session, row, StepState.PENDING, values)
+                set_step(session, row, StepState.PENDING, values)
             elif row.state == StepState.PENDING and row.done == each.wanted:
-                _set(session, row, StepState.DONE, {"reason": None})
+                set_step(session, row, StepState.DONE, {"reason": None})
         unwanted = []
         for key, row in rows.items():
             begun = row.state == StepState.PENDING  # a death may hide that it is there already
             if row.kind in undo and (begun or (update and row.done is not None)):
                 again = {} if begun else {"attempts": 0}
-                _set(session, row, StepState.PENDING, {"wanted": None, **again})
+                set_step(session, row, StepState.PENDING, {"wanted": None, **again})
                 unwanted.append(key)
             elif begun or (update and row.state == StepState.FAILED):
-                _set(session, row, StepState.SKIPPED, {"wanted": None, "reason": NOT_WANTED})
+                set_step(session, row, StepState.SKIPPED, {"wanted": None, "reason": NOT_WANTED})
         return unwanted
 
 
@@ -153,7 +150,7 @@ def _is_to_be_done(row: TargetStep, each: Decoration, *, update: bool) -> bool:
 
 
 def _brought_about(desk: Desk, each: Decoration) -> Outcome:
-    row = _read(desk, each.key)
+    row = read_step(desk, each.key)
     if row.state != StepState.PENDING:
         return StepState(row.state)
 
@@ -166,11 +163,11 @@ def _brought_about(desk: Desk, each: Decoration) -> Outcome:
 
 def _taken_away(desk: Desk, key: Key, undo: Undo, others: Sequence[Outcome]) -> Outcome:
     """Not before what takes its place is there: where that was refused, it stays for now."""
-    row = _read(desk, key)
+    row = read_step(desk, key)
     if any(isinstance(each, MustWaitError) for each in others):
         return StepState.PENDING
     if StepState.FAILED in others and row.done is not None:
-        return _moved(desk, row, StepState.DONE, {"wanted": row.done})
+        return moved(desk, row, StepState.DONE, {"wanted": row.done})
 
     def act() -> Mapping[str, Any]:
         undo(row.name, row.external_id)
@@ -192,24 +189,26 @@ def _tried(
     except (MustWaitError, TransientError) as failed:
         return _put_off(desk, row, failed)
     except NotOffered as refused:
-        return _moved(desk, row, StepState.SKIPPED, {"reason": storable(str(refused))})
-    except UserActionError as refused:
+        return moved(desk, row, StepState.SKIPPED, {"reason": storable(str(refused))})
+    except (UserActionError, DataError) as refused:
+        if isinstance(refused, DataError):
+            logger.exception("Step %s of recording %s", row.kind, desk.work.recording_id)
         failure = {"reason": storable(str(refused)), "attempts": row.attempts + 1}
-        return _moved(desk, row, StepState.FAILED, failure)
-    return _moved(desk, row, wanted, {**values, "finished_at": func.now()}, noted)
+        return moved(desk, row, StepState.FAILED, failure)
+    return moved(desk, row, wanted, {**values, "finished_at": func.now()}, noted)
 
 
 def _put_off(desk: Desk, row: TargetStep, failed: MustWaitError | TransientError) -> Outcome:
     """Until the time that the platform names, else after growing gaps, for a day."""
     reason, now = storable(str(failed)), desk.now()
     if isinstance(failed, MustWaitError) and failed.due_at >= now + FIRST_LOOK:
-        _moved(desk, row, StepState.PENDING, {"reason": reason, "attempts": 0})
+        moved(desk, row, StepState.PENDING, {"reason": reason, "attempts": 0})
         return later(reason, failed.due_at, desk.dice)
     attempts, gap = row.attempts + 1, gap_after(row.attempts)
     if gap is None:
         reason = f"{reason} That went on for a day: see whether it works again, then update."
-        return _moved(desk, row, StepState.FAILED, {"reason": reason, "attempts": attempts})
-    _moved(desk, row, StepState.PENDING, {"reason": reason, "attempts": attempts})
+        return moved(desk, row, StepState.FAILED, {"reason": reason, "attempts": attempts})
+    moved(desk, row, StepState.PENDING, {"reason": reason, "attempts": attempts})
     return later(reason, now + gap, desk.dice)
 
 
@@ -247,54 +246,3 @@ def _new(work: Work, target_id: int, each: Decoration) -> dict[str, Any]:
         "name": each.name,
         "wanted": each.wanted,
     }
-
-
-def _read(desk: Desk, key: Key) -> TargetStep:
-    with desk.work.fenced() as session:
-        rows = _rows(session, _target_id(session, desk))
-        session.expunge_all()
-    return next(row for row in rows if (row.kind, row.name) == key)
-
-
-def _moved(
-    desk: Desk,
-    row: TargetStep,
-    wanted: StepState,
-    values: Mapping[str, Any],
-    noted: Callable[[Session], None] | None = None,
-) -> StepState:
-    with desk.work.fenced() as session:
-        _set(session, row, wanted, values)
-        if noted is not None:
-            noted(session)
-    return wanted
-
-
-def _set(session: Session, row: TargetStep, wanted: StepState, values: Mapping[str, Any]) -> None:
-    if row.state != wanted:
-        require_move(f"step {row.kind} {row.name}".strip(), STEP_MOVES, row.state, wanted)
-    session.execute(
-        update(TargetStep)
-        .where(TargetStep.id == row.id)
-        .values(state=wanted, **values)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _rows(session: Session, target_id: int) -> Sequence[TargetStep]:
-    return session.scalars(
-        select(TargetStep)
-        .where(TargetStep.target_id == target_id)
-        .order_by(TargetStep.id)
-        .options(lazyload("*"))
-        .execution_options(populate_existing=True)
-    ).all()
-
-
-def _target_id(session: Session, desk: Desk) -> int:
-    return session.scalars(
-        select(OutputTarget.id).where(
-            OutputTarget.recording_id == desk.work.recording_id,
-            OutputTarget.target_type == desk.platform,
-        )
-    ).one()

@@ -150,25 +150,25 @@ def test_it_stays_where_it_is_without_an_update(fakes: Fakes, platform: Platform
 
 
 @pytest.mark.parametrize("acted", [False, True])
-@pytest.mark.parametrize("method", ["collect", "take_out"])
 @BOTH
 def test_a_worker_that_dies_in_between_is_made_up_for(
-    fakes: Fakes, platform: Platform, method: str, acted: bool, monkeypatch: pytest.MonkeyPatch
+    fakes: Fakes, platform: Platform, acted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes.publish(platform)
     old, new = first(fakes, platform), another(fakes, platform)
     kind: Any = YouTubePublisher if platform is Y else VkPublisher
-    whole = getattr(kind, method)
+    whole = kind.take_out
 
     def die(*arguments: Any) -> None:
         if acted:
             whole(*arguments)
         raise Died
 
-    monkeypatch.setattr(kind, method, die)
+    monkeypatch.setattr(kind, "take_out", die)
     with pytest.raises(Died):
         change(fakes, platform, new)
     monkeypatch.undo()
+    assert times_in(fakes, platform, new) == 1
     assert fakes.publish(platform).state == "done"
     assert (times_in(fakes, platform, old), times_in(fakes, platform, new)) == (0, 1)
     states = {name: state for name, (state, _) in known(fakes, platform).items()}

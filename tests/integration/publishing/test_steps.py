@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
+from leap_pipeline.db.models.publishing import TargetStep
 from leap_pipeline.domain.permissions import Rights
+from leap_pipeline.domain.planner import UPLOADS
 from leap_pipeline.domain.states import Phase, Platform
 from leap_pipeline.domain.wanted import GIVE_UP_AFTER
-from leap_pipeline.errors import MustWaitError, TransientError
-from leap_pipeline.services import published
+from leap_pipeline.errors import DataError, MustWaitError, TransientError
+from leap_pipeline.services import publish_run, published
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.later import SPREAD
 from leap_pipeline.services.preview import load_preview
 from leap_pipeline.services.published import Editor
-from leap_pipeline.services.target_steps import CAPTIONS, THUMBNAIL, Decoration, Desk, decorate
+from leap_pipeline.services.step_rows import Desk
+from leap_pipeline.services.target_steps import (
+    CAPTIONS,
+    COLLECTION,
+    THUMBNAIL,
+    Decoration,
+    decorate,
+)
+from tests.support.bench import die as killed
 from tests.support.published_truth import at_platform, differences
-from tests.support.studio import V, Y
+from tests.support.studio import Died, V, Y
 from tests.support.studio_fakes import Fakes
 from tests.support.vk import faults as vk_faults
 from tests.support.youtube import faults as youtube_faults
@@ -26,6 +38,7 @@ from tests.support.youtube import faults as youtube_faults
 BOTH = pytest.mark.parametrize("platform", [Y, V])
 EDITOR = Editor(SYSTEM, Rights())
 CALLS = {Y: "thumbnails.set", V: "video.getThumbUploadUrl"}
+ODD = "YouTube's answer is none that LEAP knows."
 FULL, AWAY = "The quota is gone.", "YouTube answered HTTP 503: try again later."
 
 
@@ -45,34 +58,124 @@ def states(fakes: Fakes, platform: Platform) -> dict[str, str]:
     return {kind: row.state for kind, row in fakes.studio.steps(platform).items()}
 
 
-def test_what_was_turned_away_together_does_not_come_back_together(fakes: Fakes) -> None:
-    fakes.publish(Y)
-    ask(fakes, Y)
-    opens = fakes.clock() + timedelta(hours=3)
+class Trying:
+    """A worker that decorates the published video of YouTube."""
 
-    def wait(_known: str | None) -> str | None:
-        raise MustWaitError(FULL, opens)
+    def __init__(self, fakes: Fakes, *dice: float) -> None:
+        ask(fakes, Y)
+        self.fakes, given = fakes, iter(dice)
+        studio = fakes.studio
+        self.work = studio.bench.claim(studio.recording, phase=Phase.PUBLISH, platform=Y)
+        self.desk = Desk(
+            self.work, Y, fakes.clock, lambda low, high: low + next(given, 0.0) * (high - low)
+        )
+
+    def due(self, *decorations: Decoration) -> datetime | None:
+        """When it goes on."""
+        try:
+            decorate(self.desk, decorations, {})
+        except MustWaitError as wait:
+            return wait.due_at
+        return None
+
+    def rows(self) -> dict[str, tuple[str, str | None]]:
+        return {kind: (row.state, row.reason) for kind, row in self.fakes.studio.steps(Y).items()}
+
+
+@pytest.fixture
+def trying(fakes: Fakes) -> Iterator[Callable[..., Trying]]:
+    """Workers at a video that is published, with nothing beside it."""
+    fakes.publish(Y)
+    made: list[Trying] = []
+
+    def make(*dice: float) -> Trying:
+        made.append(Trying(fakes, *dice))
+        with fakes.studio.database.system() as session:
+            session.execute(delete(TargetStep))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.work.close()
+
+
+def raising(error: Exception) -> Callable[[str | None], str | None]:
+    def act(_known: str | None) -> str | None:
+        raise error
+
+    return act
+
+
+def test_what_was_turned_away_together_does_not_come_back_together(
+    fakes: Fakes, trying: Callable[..., Trying]
+) -> None:
+    opens = fakes.clock() + timedelta(hours=3)
+    waiting = Decoration(THUMBNAIL, "x", raising(MustWaitError(FULL, opens)))
+    faltering = Decoration(CAPTIONS, "y", raising(TransientError(AWAY)), "ru")
+    worker = trying(0.0, 0.25, 0.5, 0.75)
+    assert worker.due(waiting) == opens
+    assert worker.due(waiting) == opens + SPREAD / 4
+    assert worker.due(waiting, faltering) == fakes.clock() + timedelta(minutes=5) + SPREAD * 0.75
+    assert worker.rows() == {THUMBNAIL: ("pending", FULL), CAPTIONS: ("pending", AWAY)}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_step_is_given_up_after_a_day(
+    fakes: Fakes, trying: Callable[..., Trying], named: bool
+) -> None:
+    """Also where a platform names a moment each time: that it is just about to work."""
+    begun, worker, gaps = fakes.clock(), trying(), []
 
     def falter(_known: str | None) -> str | None:
-        raise TransientError(AWAY)
+        raise MustWaitError(AWAY, fakes.later(seconds=1)) if named else TransientError(AWAY)
 
-    dice = iter([0.0, 0.25, 0.5, 0.75])
-    waiting, faltering = Decoration(THUMBNAIL, "x", wait), Decoration(CAPTIONS, "y", falter, "ru")
-    work = fakes.studio.bench.claim(fakes.studio.recording, phase=Phase.PUBLISH, platform=Y)
-    try:
-        desk = Desk(work, Y, fakes.clock, lambda low, high: low + next(dice) * (high - low))
-        due = []
-        for wanted in ([waiting], [waiting], [waiting, faltering]):
-            with pytest.raises(MustWaitError, match="it goes on later") as told:
-                decorate(desk, wanted, {}, update=True)
-            due.append(told.value.due_at)
-    finally:
-        work.close()
-    assert due[:2] == [opens, opens + SPREAD / 4]
-    assert due[2] == fakes.clock() + timedelta(minutes=5) + SPREAD * 0.75
-    rows = fakes.studio.steps(Y)
-    assert (rows[THUMBNAIL].state, rows[THUMBNAIL].reason) == ("pending", FULL)
-    assert (rows[CAPTIONS].state, rows[CAPTIONS].reason) == ("pending", AWAY)
+    while (due := worker.due(Decoration(THUMBNAIL, "x", falter))) is not None:
+        gaps.append(due - fakes.clock())
+        fakes.clock.set(due)
+    assert gaps[0] == timedelta(minutes=5)
+    assert gaps[:-1] == sorted(gaps[:-1])
+    assert GIVE_UP_AFTER <= fakes.clock() - begun < GIVE_UP_AFTER + timedelta(minutes=1)
+    state, reason = worker.rows()[THUMBNAIL]
+    assert state == "failed"
+    assert reason == f"{AWAY} That went on for a day: see whether it works again, then update."
+
+
+def test_an_answer_that_nobody_foresaw_stops_no_other_step(trying: Callable[..., Trying]) -> None:
+    worker, odd = trying(), Decoration(COLLECTION, "x", raising(DataError(ODD)))
+    assert worker.due(odd, Decoration(CAPTIONS, "y", lambda _known: "track")) is None
+    assert worker.rows() == {COLLECTION: ("failed", ODD), CAPTIONS: ("done", None)}
+
+
+@BOTH
+def test_a_death_after_the_receipt_leaves_something_to_do(
+    fakes: Fakes, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_given: Any, **_named: Any) -> None:
+        raise Died
+
+    monkeypatch.setattr(publish_run, "decorate", die)
+    with pytest.raises(Died):
+        fakes.publish(platform)
+    monkeypatch.undo()
+    studio = fakes.studio
+    work = studio.bench.claim(studio.recording, phase=Phase.PUBLISH, platform=platform)
+    assert work.begin(UPLOADS[platform]).left_out is None
+    killed(work)
+    assert fakes.publish(platform).state == "done"
+    assert differences(studio, platform, at_platform(fakes, platform)) == []
+
+
+def test_a_video_is_changed_by_the_account_that_uploaded_it(fakes: Fakes) -> None:
+    """Also where its file is gone from here."""
+    fakes.publish(Y)
+    studio = fakes.studio
+    stranger = fakes.youtube.add_grant(fakes.youtube.add_channel())
+    studio.use(Y, studio.account(Y, stranger, "stranger"))
+    studio.bench.configure(studio.recording, metadata_config={"title_template": "Другое"})
+    studio.bench.set(studio.recording, processed_video_path=None)
+    ask(fakes, Y)
+    assert fakes.publish(Y).state == "done"
+    assert fakes.video(Y).snippet["title"] == "Другое"
 
 
 @BOTH
@@ -88,22 +191,6 @@ def test_a_step_that_cannot_be_done_now_waits_alone(fakes: Fakes, platform: Plat
     fakes.clock.set(outcome.due_at)
     assert fakes.publish(platform).state == "done"
     assert differences(fakes.studio, platform, at_platform(fakes, platform)) == []
-
-
-def test_a_step_is_given_up_after_a_day(fakes: Fakes) -> None:
-    begun = fakes.clock()
-    break_thumbnails(fakes, Y)
-    runs = 0
-    while (outcome := fakes.publish(Y)).state == "waiting":
-        fakes.clock.set(max(fakes.clock(), outcome.due_at))
-        runs += 1
-        assert runs < 24
-    assert outcome.state == "done"
-    assert GIVE_UP_AFTER <= fakes.clock() - begun < GIVE_UP_AFTER + runs * 2 * SPREAD
-    row = fakes.studio.steps(Y)[THUMBNAIL]
-    assert row.state == "failed"
-    assert "That went on for a day" in (row.reason or "")
-    assert fakes.studio.bench.picture(fakes.studio.recording).targets[Y] == "UPLOADED"
 
 
 @BOTH
