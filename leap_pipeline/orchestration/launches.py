@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from leap_pipeline.domain.states import Phase
 from leap_pipeline.services.launching import Launch
 from resources.leap import (
     GENERATION_TAG,
@@ -29,11 +30,17 @@ def selection_of(launch: Launch) -> list[dg.AssetKey]:
     return [dg.AssetKey(str(asset)) for asset in launch.selection]
 
 
+def checks_of(launch: Launch) -> list[dg.AssetCheckKey] | None:
+    """None: all of its assets. Those of uploads are answered later, by the sensor `processing`."""
+    return [] if launch.phase is Phase.PUBLISH else None
+
+
 def run_request(launch: Launch) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=launch.run_key,
         job_name=str(launch.phase),
         asset_selection=selection_of(launch),
+        asset_check_keys=checks_of(launch),
         partition_key=launch.partition,
         tags=tags_of(launch),
     )
