@@ -28,6 +28,7 @@ from leap_pipeline.services.publish_status import target_lines
 from leap_pipeline.services.published import Editor
 from leap_pipeline.services.runs import Requested, why_nothing
 from leap_pipeline.services.targets import request_publishing
+from leap_pipeline.supervisor.status import daemon_alive
 
 app = typer.Typer(
     help="Publish recordings, and look after what is published.", no_args_is_help=True
@@ -59,7 +60,7 @@ def send(recording: RecordingName, *, on: On = None) -> None:
     if not asked.requested:
         raise UserActionError(NOWHERE.format(number))
     for platform, requested in asked.requested.items():
-        say(f"{PLATFORM_NAMES[platform]}: {_queued(requested)}")
+        say(f"{PLATFORM_NAMES[platform]}: {_queued(opened, requested)}")
     for platform, reason in asked.refused.items():
         say(f"{PLATFORM_NAMES[platform]}: not queued: {reason}")
 
@@ -103,7 +104,7 @@ def update(
         if there is None or not dry_run:  # where nothing is published, asking says so
             asked = published.request_update(session, number, on, EDITOR)
     if asked is not None:
-        say(f"{PLATFORM_NAMES[on]}: {_queued(asked)}")
+        say(f"{PLATFORM_NAMES[on]}: {_queued(opened, asked)}")
     if there is not None:
         for line in difference_lines(there, on, WOULD if asked is None else WILL):
             say(line)
@@ -160,10 +161,11 @@ def settle(
     say(f"{PLATFORM_NAMES[on]}: {what}.")
 
 
-def _queued(requested: Requested) -> str:
+def _queued(opened: Opened, requested: Requested) -> str:
     if requested.run_id is None:
         return why_nothing(requested.plan)
-    return f"queued (run {requested.run_id})"
+    waits = "" if daemon_alive(opened.settings) else ", and begins with the next `leap up`"
+    return f"queued (run {requested.run_id}){waits}"
 
 
 def _account(opened: Opened, recording_id: int, platform: Platform) -> tuple[str, int]:

@@ -21,7 +21,7 @@ def as_lines(target: TargetLine, recording_id: int) -> Iterator[str]:
     yield f"{name}: {target.status} {target.url or ''}".rstrip()
     if target.reason:
         yield f"  why: {target.reason}"
-    if target.run is not None:
+    if target.run is not None and not (target.reason and target.run.state == RunState.FAILED):
         yield f"  {_run(target.run)}"
     for each in target.holds:
         yield from _hold(each, target, recording_id)
@@ -38,6 +38,8 @@ def _run(run: RunLine) -> str:
         return f"waits until {run.due_at:%Y-%m-%d %H:%M} UTC: {run.reason or 'nobody says why'}"
     if run.state == RunState.RUNNING and run.progress is not None:
         return f"running, {run.progress:.0%} sent"
+    if run.state == RunState.FAILED:
+        return f"the last run failed: {run.reason or 'nobody says why'}"
     return str(run.state)
 
 

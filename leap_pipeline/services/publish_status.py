@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.db.models.recordings import OutputTarget
 from leap_pipeline.db.models.runs import RecordingRun
-from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, Platform
+from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, Platform, RunState
 from leap_pipeline.services.holds import live_holds
 from leap_pipeline.services.target_steps import (
     CAPTIONS,
@@ -35,9 +35,9 @@ COLLECTIONS: Mapping[Platform, str] = {Platform.YOUTUBE: "playlist", Platform.VK
 
 @dataclass(frozen=True)
 class RunLine:
-    """The live publish run: queued, running (with its progress, 0 to 1) or waiting until `due_at`.
+    """A publish run: queued, running (`progress` of 0 to 1), waiting until `due_at`, or failed.
 
-    `reason` is why it waits.
+    `reason` is why it waits or failed.
     """
 
     state: str
@@ -58,7 +58,8 @@ class HoldLine:
 @dataclass(frozen=True)
 class TargetLine:
     """One target. `reason` is why it FAILED; `processing` is what the platform says of the video,
-    with a note where there is something to say about it.
+    with a note where there is something to say about it. `run` is the live run, or the last one if
+    it failed.
     """
 
     platform: Platform
@@ -117,13 +118,14 @@ def _line(session: Session, platform: Platform, target: OutputTarget) -> TargetL
 def _run(session: Session, recording_id: int, platform: Platform) -> RunLine | None:
     """Nobody is waited for: what a worker writes just now is seen the next time."""
     row = session.execute(
-        select(
-            RecordingRun.state, RecordingRun.due_at, RecordingRun.reason, RecordingRun.progress
-        ).where(
+        select(RecordingRun.state, RecordingRun.due_at, RecordingRun.reason, RecordingRun.progress)
+        .where(
             RecordingRun.recording_id == recording_id,
             RecordingRun.phase == Phase.PUBLISH,
             RecordingRun.target_type == platform,
-            RecordingRun.state.in_([str(state) for state in LIVE_RUN_STATES]),
         )
+        .order_by(RecordingRun.id.desc())
+        .limit(1)
     ).one_or_none()
-    return None if row is None else RunLine(*row)
+    shown = row is not None and row.state in (*LIVE_RUN_STATES, RunState.FAILED)
+    return RunLine(*row) if row is not None and shown else None
