@@ -156,6 +156,7 @@ def settle_doubt(
                 owner_id=None,
                 account=None,
                 opened_at=None,
+                expires_at=None,
                 closing_at=None,
                 absences=0,
                 absent_at=None,
@@ -235,6 +236,8 @@ def _take_for_uploaded(session: Session, target: OutputTarget, video: Video, now
             uploaded_at=now,
             processing="processing",
             next_look_at=now + FIRST_LOOK,
+            looks=0,
+            searches=0,
         )
     )
     platform = Platform(target.target_type)

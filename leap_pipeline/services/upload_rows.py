@@ -55,15 +55,6 @@ class StoredUpload:
     credential_id: int | None
 
 
-@dataclass(frozen=True)
-class WantedStep:
-    """A decoration that is to be there; `wanted` is a digest of it, or an id at the platform."""
-
-    kind: str
-    name: str
-    wanted: str
-
-
 class UploadRows:
     """The row of the target that a worker publishes to."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leap_pipeline.errors import LeapError, MustWaitError, TransientError, UserActionError
+from leap_pipeline.errors import MustWaitError, TransientError, UserActionError
 from leap_pipeline.progress import ignore
 from leap_pipeline.publishing.uploader import (
     Absent,
@@ -283,6 +283,15 @@ def test_another_channel_proves_nothing(desk: Desk, file: VideoFile) -> None:
         assert set(verdict.facts.values()) == {desk.channel.id, other.id}
 
 
+@pytest.mark.parametrize("status", [400, 404, 410, 412, 499])
+def test_a_probe_that_is_refused_tells_that_the_session_has_ended(
+    desk: Desk, file: VideoFile, status: int
+) -> None:
+    upload = _begun(desk, file)
+    desk.fake.fail(faults.refusal("session.probe", status=status, reason="invalid"))
+    assert desk.publisher().ask(upload) == Gone()
+
+
 def test_a_discarded_session_takes_nothing_more(desk: Desk, file: VideoFile) -> None:
     upload = _begun(desk, file)
     assert desk.publisher().discard(upload) is False
@@ -307,11 +316,23 @@ def test_progress_stops_an_upload(tmp_path: Path) -> None:
     assert desk.fake.ledger.received() == 0
 
 
-def test_a_file_that_changed_meanwhile_is_not_sent_further(desk: Desk, file: VideoFile) -> None:
+@pytest.mark.parametrize("size", [5, SIZE + 1])
+def test_a_file_that_changed_meanwhile_is_not_sent(desk: Desk, file: VideoFile, size: int) -> None:
     upload = _begun(desk, file)
-    file.path.write_bytes(b"short")
-    with pytest.raises(LeapError, match="changed meanwhile"):
+    file.path.write_bytes(bytes(size))
+    with pytest.raises(TransientError, match="changed meanwhile"):
         desk.publisher().send(upload, file, 0, ignore, unheard)
+    assert desk.fake.ledger.received() == 0
+
+
+def test_a_file_that_ends_while_it_is_sent_is_not_sent_further(desk: Desk, file: VideoFile) -> None:
+    upload = _begun(desk, file)
+
+    def shorten() -> None:
+        file.path.write_bytes(b"short")
+
+    with pytest.raises(TransientError, match="changed meanwhile"):
+        desk.publisher().send(upload, file, 0, ignore, shorten)
     assert desk.fake.videos() == []
 
 

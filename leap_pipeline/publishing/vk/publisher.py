@@ -31,6 +31,7 @@ from leap_pipeline.publishing.vk.client import VkClient
 from leap_pipeline.publishing.vk.limits import LARGEST_FORM
 from leap_pipeline.publishing.vk.listing import edit_form, save_form
 from leap_pipeline.publishing.vk.models import VkVideo
+from leap_pipeline.redaction import remember
 
 OLD = timedelta(days=1)
 """From this age on an upload address may have ended, whatever words it is refused with."""
@@ -236,7 +237,9 @@ def _album(collection: str) -> int:
 
 
 def _url(upload: Upload) -> str:
-    return str((upload.session or {}).get("upload_url", ""))
+    found = str((upload.session or {}).get("upload_url", ""))
+    remember(found)
+    return found
 
 
 def _ends_at(url: str) -> datetime | None:

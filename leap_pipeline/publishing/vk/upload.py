@@ -13,7 +13,7 @@ from typing import IO
 
 import httpx
 
-from leap_pipeline.errors import DataError, LeapError, TransientError, UserActionError
+from leap_pipeline.errors import LeapError, TransientError, UserActionError
 from leap_pipeline.publishing.uploader import SessionGone
 from leap_pipeline.publishing.vk.answers import refused, said_of
 from leap_pipeline.web.calls import Answer
@@ -72,8 +72,8 @@ class FileForm:
             sent += len(piece)
             yield piece
         if sent < self._size or file.read(1):
-            msg = f"{self._path.name} changed while it was sent to VK: start it again."
-            raise DataError(msg)
+            msg = f"{self._path.name} was changed meanwhile, so that it is sent to VK anew."
+            raise TransientError(msg)
         self._progress(1.0)
 
 

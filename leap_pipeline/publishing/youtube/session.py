@@ -5,6 +5,7 @@ https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ PIECE = UNIT
 PATIENCE = timedelta(seconds=60)
 """So long nothing may arrive; what does begins it anew."""
 MOST_FAILURES = 12
+CHANGED = "The file was changed meanwhile, so that it is sent anew."
 LONGEST_WAIT = 20.0
 
 Dice = Callable[[float, float], float]
@@ -91,6 +93,8 @@ class ResumableSession:
         patience = self._patience()
         sure = True
         with path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size != self._size:
+                raise TransientError(CHANGED)
             while True:
                 passed(offset)
                 try:
@@ -176,8 +180,7 @@ def _pieces(
     while offset < end:
         piece = file.read(min(PIECE, end - offset))
         if not piece:
-            msg = f"The file ended at {offset} bytes while it was sent: it was changed meanwhile."
-            raise DataError(msg)
+            raise TransientError(CHANGED)
         yield piece
         offset += len(piece)
         passed(offset)

@@ -29,6 +29,9 @@ from leap_pipeline.web.tokens import TokenSource
 TIMEOUT = httpx.Timeout(60, connect=10)
 RESUME_INCOMPLETE = 308
 WHAT = "the upload of a video"
+NOT_KNOWN = "YouTube does not know the session of this upload any more."
+_NOT_OF_THE_SESSION = frozenset({401, 403, 408, 429})
+"""Whatever else refuses a probe says that its session has ended, such as 499 (cancelled)."""
 _KEPT = re.compile(r"(?:bytes=)?0-(\d{1,15})")
 
 
@@ -83,7 +86,10 @@ class SessionRequests:
     def probe(self) -> Said:
         """How far it is, without a byte."""
         headers = {"Content-Range": f"bytes */{self._size}", "Content-Length": "0"}
-        return self._judged(*self._ask("PUT", headers, b""))
+        response, answer, token = self._ask("PUT", headers, b"")
+        if response.is_client_error and answer.status not in _NOT_OF_THE_SESSION:
+            raise SessionGone(NOT_KNOWN)
+        return self._judged(response, answer, token)
 
     def put(self, offset: int, length: int, pieces: Iterable[bytes]) -> Said:
         """So many bytes from `offset` on; what `pieces` raises goes through."""
@@ -134,8 +140,7 @@ class SessionRequests:
                 raise Failed(msg)
             return Said(kept=self._size, video=answer.body)
         if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-            msg = "YouTube does not know the session of this upload any more."
-            raise SessionGone(msg)
+            raise SessionGone(NOT_KNOWN)
         if is_out_of_quota(answer):
             due = self._quota.refused(QuotaCall.VIDEO_INSERT)
             msg = "YouTube's quota for today is used up."

@@ -63,8 +63,10 @@ def answer(fake: FakeYouTube, call: Call) -> httpx.Response:
         raise Refused(404, "notFound", "Not Found", domain="global")
     if session.channel != call.channel:
         raise Refused(403, "forbidden", "The session is of another channel.")
+    if session.cancelled:
+        return httpx.Response(499, headers={"Content-Length": "0"})
     if call.name == "session.cancel":
-        return _cancelled(fake, call, session)
+        return _cancelled(call, session)
     try:
         if call.name == "session.probe":
             return _probed(fake, call, session)
@@ -75,10 +77,10 @@ def answer(fake: FakeYouTube, call: Call) -> httpx.Response:
             fake.world.sessions.pop(upload_id, None)
 
 
-def _cancelled(fake: FakeYouTube, call: Call, session: Session) -> httpx.Response:
+def _cancelled(call: Call, session: Session) -> httpx.Response:
     """Google's way everywhere, though not written down for YouTube."""
     if session.video is None:
-        fake.world.sessions.pop(session.id, None)
+        session.cancelled = True
         call.note(did="cancelled")
     return httpx.Response(499, headers={"Content-Length": "0"})
 

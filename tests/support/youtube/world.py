@@ -69,6 +69,7 @@ class Session:
     opened_at: datetime
     content: Content = field(default_factory=Content)
     video: str | None = None
+    cancelled: bool = False
 
 
 @dataclass

@@ -133,7 +133,7 @@ def test_a_file_that_changes_meanwhile_is_not_published(
     desk: Desk, file: VideoFile, upload: Upload, change: bytes
 ) -> None:
     file.path.write_bytes(file.path.read_bytes() + change if change else b"a shorter one")
-    with pytest.raises(DataError, match=r"l\.mp4 changed while it was sent"):
+    with pytest.raises(TransientError, match=r"l\.mp4 was changed meanwhile"):
         desk.publisher.send(upload, file, 0, ignore, unheard)
     assert desk.vk.world.whole() == []
 
