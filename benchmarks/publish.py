@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--points", type=int, help="so many of a seed, and not all")
-    parser.add_argument("--randoms", type=int, default=10, help="kills at random moments a seed")
+    parser.add_argument("--randoms", type=int, default=5, help="kills at random moments a seed")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--journal", type=Path, help="default: a new one for each run")
     given = parser.parse_args()

@@ -266,8 +266,9 @@ def matrix(server: TestServer, folder: Path, kind: type[M]) -> Iterator[M]:
         addresses = Addresses(youtube.root_url, served.api)
         urls = postgres.urls_of(url)
         database, workers = Database(urls, pooled=True), Database(urls, pooled=True)
-        stack.callback(database.dispose)
-        stack.callback(workers.dispose)
+        for each in (database, workers):
+            each._engine.pool._pre_ping = False  # no server is started again here
+            stack.callback(each.dispose)
         # Plain HTTP to this machine: certificates would be read for nothing.
         http = stack.enter_context(httpx.Client(verify=False, timeout=60))
         studio = Studio(
