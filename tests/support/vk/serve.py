@@ -205,7 +205,8 @@ def process(fake: FakeVK, folder: Path) -> Iterator[Served]:
     state = folder / "vk.pickle"
     save(fake, state)
     command = [sys.executable, "-m", "tests.support.vk.serve", "0", str(state)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # What ends this process's group leaves the fake to this process.
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert child.stdout is not None
         line = child.stdout.readline().split()

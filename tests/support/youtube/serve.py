@@ -269,7 +269,8 @@ def serving(fake: FakeYouTube, port: int = 0) -> Iterator[Remote]:
 def process() -> Iterator[Remote]:
     """An empty fake as a process of its own, until the block ends."""
     command = [sys.executable, "-m", "tests.support.youtube.serve", "0"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # What ends this process's group leaves the fake to this process.
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert child.stdout is not None
         line = child.stdout.readline().split()
