@@ -43,7 +43,7 @@ def test_a_lecture_goes_out_by_itself_and_a_revoked_account_stops_but_its_own_pl
     tonight.token_of_vk().ended = True
     found = tonight.ingest(short_lecture(tmp_path))
     tonight.leap.up()
-    until(lambda: tonight.target(Y) == "UPLOADED", "YouTube")
+    until(lambda: tonight.target(Y) == "UPLOADED", "YouTube", patience=300)
     until(lambda: tonight.target(V) == "FAILED", "VK's refusal")
 
     # Each target had a run of its own, and what YouTube got is shown where engineers look.
