@@ -36,7 +36,15 @@ from leap_pipeline.web.calls import APART_SECONDS, Calls
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FILE, SENT = VideoFile(Path("lecture.mp4"), 1, "0" * 64, 1.0), Sent(title="Lecture")
 PLANNED = StoredUpload(
-    UploadState.PLANNED, Upload("marker", 1, None, None, None), FILE.sha256, SENT, 0, None, 1
+    state=UploadState.PLANNED,
+    upload=Upload("marker", 1, None, None, None),
+    sha256=FILE.sha256,
+    sent=SENT,
+    closing_at=None,
+    absences=0,
+    absent_at=None,
+    failures=0,
+    credential_id=1,
 )
 MOST_OVER_CHANCE = 1.1
 TOGETHER = 0.05
