@@ -125,14 +125,26 @@ def pending(found: Iterable[Waiting]) -> dict[Step, int]:
     return counts
 
 
-def project_name(credential_id: int, credential: YouTube, app_client_id: str | None) -> str:
-    """The project whose quota a credential spends; `app_client_id` is that of LEAP's own app.
+def project_name(
+    user_id: str, credential_id: int, credential: YouTube, app_client_id: str | None
+) -> str:
+    """The project whose quota a credential of a user spends; `app_client_id`: LEAP's own app.
 
-    One of which nothing tells it has an account of its own.
+    Tenants share the project of LEAP's own app alone. Any other is named by what its owner wrote
+    down, so that it counts for that owner only; one of which nothing tells it counts for itself.
     """
-    client_id = credential.client_id or app_client_id
-    found = project_of(credential.project_id, client_id)
-    return (found or f"credential-{credential_id}")[:LONGEST_PROJECT]
+    if app_client_id is not None and _is_of_own_app(credential, app_client_id):
+        found = project_of(None, app_client_id) or app_client_id
+    else:
+        named = project_of(credential.project_id, credential.client_id)
+        found = f"{user_id}:{named or f'credential-{credential_id}'}"
+    return found[:LONGEST_PROJECT]
+
+
+def _is_of_own_app(credential: YouTube, app_client_id: str) -> bool:
+    """A token that nothing renews may be any app's, whatever stands beside it."""
+    is_renewed = credential.refresh_token is not None and credential.client_secret is None
+    return is_renewed and credential.client_id in (None, app_client_id)
 
 
 class Projects:
@@ -152,22 +164,25 @@ class Projects:
         if credential_ids is not None:
             wanted &= UserCredential.id.in_(credential_ids)
         rows = session.execute(
-            select(UserCredential.id, UserCredential.encrypted_data).where(wanted)
+            select(UserCredential.id, UserCredential.user_id, UserCredential.encrypted_data).where(
+                wanted
+            )
         ).all()
-        found = {row.id: self._project(row.id, row.encrypted_data) for row in rows}
+        found = {row.id: self._project(row.user_id, row.id, row.encrypted_data) for row in rows}
         return {number: project for number, project in found.items() if project is not None}
 
-    def _project(self, credential_id: int, sealed: str) -> str | None:
+    def _project(self, user_id: str, credential_id: int, sealed: str) -> str | None:
         known = self._known.get(credential_id)
         if known is None or known[0] != sealed:
-            known = self._known[credential_id] = (sealed, self._read(credential_id, sealed))
+            read = self._read(user_id, credential_id, sealed)
+            known = self._known[credential_id] = (sealed, read)
         return known[1]
 
-    def _read(self, credential_id: int, sealed: str) -> str | None:
+    def _read(self, user_id: str, credential_id: int, sealed: str) -> str | None:
         try:
             document = self._vault.decrypt(sealed)
             credential = parse_credential(CredentialPlatform.YOUTUBE, document)
         except LeapError:
             return None  # nothing can be spent with it; whoever uses it is told
         assert isinstance(credential, YouTube)  # noqa: S101 - of its platform
-        return project_name(credential_id, credential, self._app_client_id)
+        return project_name(user_id, credential_id, credential, self._app_client_id)

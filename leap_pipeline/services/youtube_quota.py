@@ -192,12 +192,16 @@ def forecasts(
     limits: Limits = DEFAULT_LIMITS,
     app_client_id: str | None = None,
 ) -> list[Forecast]:
-    """All projects of active credentials, and those that spent something today, by name."""
+    """All projects of active credentials, and those that spent something today.
+
+    By name, those of tenants' own apps last.
+    """
     with database.system() as session:
         found = waiting(session)
         spent = _spent(session, pacific_day(now))
         projects = Projects(vault, app_client_id).of(session, None)
-    names = sorted({*projects.values(), *(project for project, _ in spent)})
+    known = {*projects.values(), *(project for project, _ in spent)}
+    names = sorted(known, key=lambda name: (":" in name, name))
     return [
         _forecast(
             name,

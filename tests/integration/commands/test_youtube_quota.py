@@ -17,7 +17,7 @@ from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services.youtube_quota import YouTubeQuota
 from leap_pipeline.settings import Settings
 from tests.support.bench import make_bench
-from tests.support.published import Shelf
+from tests.support.published import CLIENT, Shelf
 
 PROJECT = "407408718192"
 NOON = datetime(2026, 11, 23, 20, tzinfo=UTC)  # 12:00 Pacific
@@ -35,6 +35,7 @@ def test_what_is_left_and_when_the_rest_fits(
 ) -> None:
     monkeypatch.setenv("LEAP_HOME", str(settings.home))
     monkeypatch.setenv("LEAP_DATABASE_URL", str(settings.database_url))
+    monkeypatch.setenv("LEAP_GOOGLE_CLIENT_ID", CLIENT)
     settings.home.mkdir(exist_ok=True)
     ensure_keys(settings)
     assert leap("quota", "youtube").startswith("No YouTube account is connected")
@@ -43,15 +44,16 @@ def test_what_is_left_and_when_the_rest_fits(
     vault = load_vault(settings)
     shelf = Shelf(make_bench(database, tmp_path / "storage"), vault)
     shelf.target(shelf.account())
-    shelf.account(client_id=None, project_id="lectures")
+    shelf.account(client_id="an-app", project_id="lectures")
+    lectures = f"{shelf.bench.user_id}:lectures"
     mine = YouTubeQuota(database, vault, PROJECT, clock=lambda: NOON)
     mine.spend(QuotaCall.VIDEO_INSERT)
     mine.refused(QuotaCall.CAPTIONS_INSERT)
 
     shown = json.loads(leap("quota", "youtube", "--json"))["projects"]
     found = {each["project"]: each for each in shown}
-    assert set(found) == {PROJECT, "lectures"}
-    assert found["lectures"]["waits"] == {}
+    assert set(found) == {PROJECT, lectures}
+    assert found[lectures]["waits"] == {}
     assert found[PROJECT]["buckets"]["inserts"] == {
         "limit": 100,
         "spent": 1,

@@ -11,19 +11,20 @@ from sqlalchemy import delete, select, text
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.publishing import QuotaSpent
+from leap_pipeline.domain.credentials import YouTube
 from leap_pipeline.domain.youtube_quota import SPREAD, Limits, pacific_day
 from leap_pipeline.errors import MustWaitError
 from leap_pipeline.progress import ignore
 from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
 from leap_pipeline.publishing.youtube.quota import Quota, QuotaCall
 from leap_pipeline.security.vault import Vault, load_vault
-from leap_pipeline.services.youtube_needs import Projects, waiting
+from leap_pipeline.services.youtube_needs import Projects, project_name, waiting
 from leap_pipeline.services.youtube_quota import Forecast, YouTubeQuota, forecasts
 from leap_pipeline.settings import Settings
 from tests.support.accounts import race
 from tests.support.bench import Bench
 from tests.support.callbacks import unheard
-from tests.support.published import Shelf
+from tests.support.published import CLIENT, Shelf
 from tests.support.youtube.desk import MARKER, SENT, SRT, Desk, Tokens, video
 
 NOON = datetime(2026, 11, 23, 20, tzinfo=UTC)  # 12:00 Pacific
@@ -65,6 +66,7 @@ def quota(shelf: Shelf, clock: Clock, limits: Limits | None = None, **given: str
         shelf.vault,
         given.pop("project", PROJECT),
         limits=limits or Limits(),
+        app_client_id=CLIENT,
         clock=clock,
         dice=lambda low, high: (low + high) / 2,
         **given,
@@ -264,12 +266,16 @@ def fill_more(shelf: Shelf, units: int) -> None:
 
 def test_projects_are_read_once_and_anew_where_a_credential_changed(shelf: Shelf) -> None:
     number, project = shelf.account(), shelf.account(client_id="an-app", project_id="lectures")
-    nameless = shelf.account(client_id="an-app")
-    own = Projects(shelf.vault, "77-leap.apps.example")
+    nameless, user = shelf.account(client_id="an-app"), shelf.bench.user_id
+    own = Projects(shelf.vault, CLIENT)
     with shelf.bench.database.system() as session:
         found = own.of(session, None)
-        assert found == {number: PROJECT, project: "lectures", nameless: f"credential-{nameless}"}
-        assert own.of(session, [project]) == {project: "lectures"}
+        assert found == {
+            number: PROJECT,
+            project: f"{user}:lectures",
+            nameless: f"{user}:credential-{nameless}",
+        }
+        assert own.of(session, [project]) == {project: f"{user}:lectures"}
         session.execute(
             text("UPDATE user_credentials SET encrypted_data = 'torn' WHERE id = :id"),
             {"id": project},
@@ -277,12 +283,37 @@ def test_projects_are_read_once_and_anew_where_a_credential_changed(shelf: Shelf
         session.execute(
             text("UPDATE user_credentials SET is_active = false WHERE id = :id"), {"id": number}
         )
-        assert own.of(session, None) == {nameless: f"credential-{nameless}"}
+        assert own.of(session, None) == {nameless: f"{user}:credential-{nameless}"}
         assert waiting(session) == []
 
 
+@pytest.mark.parametrize(
+    ("document", "project"),
+    [
+        ({}, PROJECT),
+        ({"client_id": None}, PROJECT),
+        ({"project_id": "theirs"}, PROJECT),  # its own word counts for nothing there
+        ({"client_secret": "of-their-own"}, f"ada:{PROJECT}"),
+        ({"refresh_token": None, "access_token": "of-any-app"}, f"ada:{PROJECT}"),
+        ({"client_id": "99-theirs.apps.example"}, "ada:99"),
+        ({"client_id": "theirs", "project_id": PROJECT}, f"ada:{PROJECT}"),
+        ({"client_id": "theirs"}, "ada:credential-5"),
+    ],
+)
+def test_no_document_names_the_ledger_of_others(document: dict[str, str], project: str) -> None:
+    given = {"refresh_token": "1//a-refresh-token", "client_id": CLIENT, **document}
+    said = {name: value for name, value in given.items() if value is not None}
+    assert project_name("ada", 5, YouTube.model_validate(said), CLIENT) == project
+
+
+def test_without_an_app_of_leaps_nothing_is_shared() -> None:
+    theirs = YouTube.model_validate({"refresh_token": "1//a-refresh-token", "project_id": PROJECT})
+    assert project_name("ada", 5, theirs, None) == f"ada:{PROJECT}"
+
+
 def foretell(shelf: Shelf, limits: Limits | None = None) -> dict[str, Forecast]:
-    found = forecasts(shelf.bench.database, shelf.vault, NOON, limits=limits or Limits())
+    database, given = shelf.bench.database, limits or Limits()
+    found = forecasts(database, shelf.vault, NOON, limits=given, app_client_id=CLIENT)
     return {each.project: each for each in found}
 
 
@@ -310,15 +341,16 @@ def test_the_forecast_says_what_waits_and_on_which_day_it_fits(shelf: Shelf, clo
 
 
 def test_the_forecast_of_a_closed_bucket_begins_tomorrow(shelf: Shelf, clock: Clock) -> None:
-    account = shelf.account(client_id=None, project_id="lectures")
+    account = shelf.account(client_id="an-app", project_id="lectures")
     shelf.target(account)
-    quota(shelf, clock, project="lectures").refused(Call.VIDEO_INSERT)
+    lectures = f"{shelf.bench.user_id}:lectures"
+    quota(shelf, clock, project=lectures).refused(Call.VIDEO_INSERT)
     quota(shelf, clock, project="only-spent").spend(Call.CHANNEL)
     found = foretell(shelf)
-    assert set(found) == {"lectures", "only-spent"}
-    inserts, units = found["lectures"].buckets
+    assert set(found) == {lectures, "only-spent"}
+    inserts, units = found[lectures].buckets
     assert (inserts.left, inserts.closed_until, units.left) == (0, RESET, 10_000)
-    waits = {each.kind: dict(each.days) for each in found["lectures"].waits}
+    waits = {each.kind: dict(each.days) for each in found[lectures].waits}
     assert waits["video"] == waits["captions"] == {TOMORROW: 1}
     assert found["only-spent"].waits == ()
 
