@@ -95,7 +95,7 @@ class PlatformAccounts:
             quota = YouTubeQuota(
                 self._database,
                 self._vault,
-                project_name(credential_id, credential, app),
+                project_name(user_id, credential_id, credential, app),
                 limits=quota_limits(self._settings),
                 app_client_id=app,
                 clock=self._clock,
@@ -105,7 +105,8 @@ class PlatformAccounts:
                 self._http, tokens, quota, root_url=url, clock=self._clock, sleep=self._sleep
             )
         if platform is Platform.VK and isinstance(credential, VKId | VKToken):
-            whose = credential.user_id or f"credential-{credential_id}"
+            # Its owner may have written down anybody's number.
+            whose = f"{user_id}:{credential.user_id or f'credential-{credential_id}'}"
             gate = vk_bucket(
                 self._database, fingerprint(whose), sleep=self._sleep, clock=self._clock
             )
@@ -130,7 +131,9 @@ class PlatformAccounts:
         Raises NotFound where the account has no such video.
         """
         video = _named(platform, named)
-        if self.publisher(user_id, credential_id, platform).processing(video).state == "gone":
+        publisher = self.publisher(user_id, credential_id, platform)
+        is_foreign = isinstance(publisher, VkPublisher) and not publisher.is_own(video)
+        if is_foreign or publisher.processing(video).state == "gone":
             name = PLATFORM_NAMES[platform]
             msg = f"The {name} account has no video {named}: look at its address again."
             raise NotFound(msg)

@@ -126,6 +126,13 @@ class VkPublisher:
         self._client.delete(upload.owner_id, int(upload.video_id))
         return False
 
+    def is_own(self, video: Video) -> bool:
+        """Whether it belongs to this account, or to a community that it manages.
+
+        VK shows anybody's public video to everybody.
+        """
+        return self._is_of(_named(video)[0], self._client.user_id())
+
     def processing(self, video: Video) -> Processing:
         """See Uploader."""
         owner, number = _named(video)
@@ -178,6 +185,7 @@ class VkPublisher:
             msg = "The upload to VK was opened without the id of its video."
             raise DataError(msg)
         key = (upload.session or {}).get("access_key")
+        remember(key or "")
         return self._client.video(upload.owner_id, int(upload.video_id), key)
 
     def _other_account(self, upload: Upload) -> Doubtful | None:
@@ -185,7 +193,7 @@ class VkPublisher:
         if upload.account is None:
             return None
         owner, user = int(upload.account), self._client.user_id()
-        if owner == user or (owner < 0 and self._client.manages(-owner)):
+        if self._is_of(owner, user):
             return None
         whose = "the community" if owner < 0 else "the VK account"
         return Doubtful(
@@ -194,6 +202,9 @@ class VkPublisher:
             "settle it with `leap publish settle`",
             {"begun_for": owner, "connected": user, "video": upload.video_id},
         )
+
+    def _is_of(self, owner: int, user: int) -> bool:
+        return owner == user or (owner < 0 and self._client.manages(-owner))
 
     def _may_have_ended(self, upload: Upload) -> bool:
         ends = _ends_at(_url(upload))

@@ -25,6 +25,7 @@ from leap_pipeline.publishing.uploader import (
     Video,
     VideoFile,
 )
+from leap_pipeline.redaction import redact
 from tests.support.callbacks import unheard
 from tests.support.vk import faults
 from tests.support.vk.desk import NOW, SENT, Desk, lecture
@@ -219,6 +220,21 @@ def test_another_account_proves_nothing(desk: Desk, file: VideoFile, community: 
             "video": upload.video_id,
         }
     assert desk.vk.ledger.count("video.get") == 0
+
+
+def test_what_is_its_own(desk: Desk) -> None:
+    mine, other = desk.vk.world.add_group(desk.person), desk.vk.world.add_group()
+    owners = (desk.person.id, desk.person.id + 1, -mine.id, -other.id)
+    found = [desk.publisher.is_own(Video("5", "https://vk.com/video", owner)) for owner in owners]
+    assert found == [True, False, True, False]
+
+
+def test_what_is_read_from_the_database_is_a_secret_as_well(desk: Desk, file: VideoFile) -> None:
+    upload = desk.open(file)
+    secrets = {"upload_url": "https://up.vk.example/an-address", "access_key": "a-key-of-a-video"}
+    desk.publisher.ask(replace(upload, session=secrets))
+    for secret in secrets.values():
+        assert secret not in redact(f"VK said {secret} to us")
 
 
 def test_it_is_told_before_the_first_byte(desk: Desk, file: VideoFile) -> None:
