@@ -61,18 +61,23 @@ def request_update(
 ) -> Requested:
     """Queue a run that makes what stands beside a published video what is configured now.
 
-    Raises UserActionError where the person may not, or where nothing is published there.
+    Nothing is changed where the plan leaves it out, which says why. Raises UserActionError where
+    the person may not, or where nothing is published there.
     """
     require(editor.rights, Permission.UPDATE_UPLOADED_VIDEOS)
     target = _published(lock_recording(session, recording_id), platform)
-    _want_listing(session, target)
-    requested = request_run(
-        session,
-        recording_id,
-        requested_by=editor.actor.name,
-        phase=Phase.PUBLISH,
-        platform=platform,
-    )
+    with session.begin_nested() as tried:
+        _want_listing(session, target)
+        requested = request_run(
+            session,
+            recording_id,
+            requested_by=editor.actor.name,
+            phase=Phase.PUBLISH,
+            platform=platform,
+        )
+        if requested.run_id is None:
+            tried.rollback()
+            return requested
     session.execute(
         update(RecordingRun).where(RecordingRun.id == requested.run_id).values(forced_from=UPDATE)
     )
@@ -161,6 +166,12 @@ def settle_doubt(
                 absences=0,
                 absent_at=None,
                 failures=0,
+                uploaded_at=None,
+                processing=None,
+                processing_note=None,
+                looks=0,
+                searches=0,
+                next_look_at=None,
             )
         )
     else:

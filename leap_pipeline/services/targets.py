@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from leap_pipeline.db.models.publishing import UploadSession
+from leap_pipeline.db.models.publishing import TargetStep, UploadSession
 from leap_pipeline.db.models.recordings import OutputTarget
-from leap_pipeline.domain.states import Phase, Platform, RunState, TargetStatus
+from leap_pipeline.domain.states import Phase, Platform, RunState, StepState, TargetStatus
 from leap_pipeline.errors import AlreadyRunning, UserActionError
 from leap_pipeline.services.configuration import load_configuration
 from leap_pipeline.services.failing import fail_target
@@ -71,15 +71,17 @@ def request_publishing(
 ) -> Asked:
     """Queue what is left to publish on these platforms, or on all that the recording has.
 
-    One that is refused stops no other. Raises as `request_run` does where all are, and `InputError`
-    for a wrong configuration.
+    What was refused beside a video is left to do as well. A platform that is refused stops no
+    other. Raises as `request_run` does where all are, and `InputError` for a wrong configuration.
     """
     locked = ensure_targets(session, recording_id)
     requested: dict[Platform, Requested] = {}
     refused: dict[Platform, UserActionError] = {}
     for platform in locked.targets if platforms is None else platforms:
         try:
-            with session.begin_nested():
+            with session.begin_nested() as tried:
+                row = locked.targets.get(platform)
+                again = row is not None and _retry_failed(session, row.id)
                 requested[platform] = request_run(
                     session,
                     recording_id,
@@ -87,11 +89,24 @@ def request_publishing(
                     phase=Phase.PUBLISH,
                     platform=platform,
                 )
+                if again and requested[platform].run_id is None:
+                    tried.rollback()  # nobody comes for what would be pending
         except UserActionError as error:
             refused[platform] = error
     if refused and not requested:
         raise next(iter(refused.values()))
     return Asked(requested, {platform: str(error) for platform, error in refused.items()})
+
+
+def _retry_failed(session: Session, target_id: int) -> bool:
+    """What was refused beside a video is to be tried again; False where nothing was."""
+    again = (
+        update(TargetStep)
+        .where(TargetStep.target_id == target_id, TargetStep.state == StepState.FAILED)
+        .values(state=StepState.PENDING, attempts=0)
+        .returning(TargetStep.id)
+    )
+    return bool(session.scalars(again).all())
 
 
 def publish_by_itself(session: Session, recording_id: int) -> None:

@@ -202,7 +202,7 @@ def test_a_retracted_video_is_gone_and_stays_gone(
         publisher.retract(desk.video)
     assert desk.fake.videos() == []
     assert publisher.processing(desk.video) == Processing("gone")
-    with pytest.raises(UserActionError, match="publish it again"):
+    with pytest.raises(UserActionError, match=r"retract it .* publish it again"):
         publisher.restate(desk.video, SENT, MARKER)
     with pytest.raises(UserActionError, match="no such video any more"):
         publisher.set_thumbnail(desk.video, desk.file("picture", picture()))
@@ -251,7 +251,7 @@ def test_a_token_is_renewed_once(desk: Published, publisher: YouTubePublisher) -
         (400, "invalidCategoryId", UserActionError, "`category_id`"),
         (400, "invalidPublishAt", UserActionError, "`publish_at`"),
         (400, "invalidVideoMetadata", UserActionError, "`default_language`"),
-        (404, "videoNotFound", UserActionError, "publish it again"),
+        (404, "videoNotFound", UserActionError, "retract it .* publish it again"),
         (400, "somethingNew", DataError, "fault of LEAP"),
         (302, "moved", UserActionError, "does not follow"),
     ],

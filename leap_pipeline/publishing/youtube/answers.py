@@ -50,6 +50,9 @@ class CaptionsMissing(UserActionError):
     """The track is not there any more."""
 
 
+GONE = "retract it with `leap publish retract`, then publish it again"
+"""Where a published video is not there: it is not sent anew while it counts as published."""
+
 _MISSING: Mapping[str, type[UserActionError]] = {
     "videoNotFound": VideoMissing,
     "playlistNotFound": PlaylistMissing,
@@ -59,7 +62,7 @@ _MISSING: Mapping[str, type[UserActionError]] = {
 }
 
 _SENTENCES: Mapping[str, str] = {
-    "videoNotFound": "YouTube has no such video any more for {what}: publish it again.",
+    "videoNotFound": f"YouTube has no such video any more for {{what}}: {GONE}.",
     "playlistNotFound": (
         "YouTube finds no such playlist for {what}: correct `playlist_id` of the preset."
     ),

@@ -31,7 +31,12 @@ from leap_pipeline.publishing.uploader import (
     Video,
     VideoFile,
 )
-from leap_pipeline.publishing.youtube.answers import CaptionsExist, CaptionsMissing, VideoMissing
+from leap_pipeline.publishing.youtube.answers import (
+    GONE,
+    CaptionsExist,
+    CaptionsMissing,
+    VideoMissing,
+)
 from leap_pipeline.publishing.youtube.api import ROOT, YouTubeApi
 from leap_pipeline.publishing.youtube.client import Channel, YouTubeClient
 from leap_pipeline.publishing.youtube.listing import marker_tag, resource, seconds
@@ -168,7 +173,7 @@ class YouTubePublisher:
         """See Publisher; what a person set at YouTube besides stays."""
         found = self._look([video.video_id], "snippet,status", QuotaCall.VIDEO_LIST)
         if not found:
-            msg = f"YouTube has no video {video.video_id:.20} any more: publish it again."
+            msg = f"YouTube has no video {video.video_id:.20} any more: {GONE}."
             raise VideoMissing(msg)
         wanted = resource(sent, marker, self._clock(), found[0])
         self._client.update_video(video.video_id, wanted)

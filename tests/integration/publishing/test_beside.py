@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update as sql_update
 
+from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.domain.permissions import Permission, Rights
 from leap_pipeline.domain.states import Phase, Platform, UploadState
@@ -17,6 +19,7 @@ from leap_pipeline.publishing.uploader import Video
 from leap_pipeline.services import published
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.published import Editor
+from leap_pipeline.services.targets import request_publishing
 from tests.support.published_truth import at_platform, differences
 from tests.support.studio import SRT, V, Y
 from tests.support.studio_fakes import Fakes
@@ -62,6 +65,11 @@ def update(fakes: Fakes, platform: Platform) -> str:
     return fakes.publish(platform).state
 
 
+def send_again(fakes: Fakes, platform: Platform) -> str:
+    fakes.studio.request(platform)
+    return fakes.publish(platform).state
+
+
 def configure(fakes: Fakes, **metadata: Any) -> None:
     fakes.studio.bench.configure(fakes.studio.recording, metadata_config=metadata)
 
@@ -82,13 +90,19 @@ def retract(fakes: Fakes, platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "fault", "step"),
+    ("platform", "fault", "step", "by_update"),
     [
-        (Y, youtube_faults.refusal("thumbnails.set", status=403, reason="forbidden"), "thumbnail"),
+        (
+            Y,
+            youtube_faults.refusal("thumbnails.set", status=403, reason="forbidden"),
+            "thumbnail",
+            False,
+        ),
         (
             Y,
             youtube_faults.refusal("captions.insert", status=403, reason="forbidden"),
             "captions",
+            True,
         ),
         (
             Y,
@@ -96,13 +110,14 @@ def retract(fakes: Fakes, platform: Platform) -> None:
                 "playlistItems.insert", status=403, reason="playlistItemsNotAccessible"
             ),
             "collection",
+            False,
         ),
-        (V, vk_faults.refusal("video.saveUploadedThumb", code=204), "thumbnail"),
-        (V, vk_faults.refusal("video.addToAlbum", code=204), "collection"),
+        (V, vk_faults.refusal("video.saveUploadedThumb", code=204), "thumbnail", True),
+        (V, vk_faults.refusal("video.addToAlbum", code=204), "collection", False),
     ],
 )
 def test_a_step_that_is_refused_stops_no_other(
-    fakes: Fakes, platform: Platform, fault: Any, step: str
+    fakes: Fakes, platform: Platform, fault: Any, step: str, by_update: bool
 ) -> None:
     (fakes.youtube if platform is Y else fakes.vk).fail(fault)
     assert fakes.publish(platform).state == "done"
@@ -115,7 +130,8 @@ def test_a_step_that_is_refused_stops_no_other(
     assert fakes.studio.bench.picture(fakes.studio.recording).targets[platform] == "UPLOADED"
 
     before = fakes.requests(platform)
-    assert update(fakes, platform) == "done"
+    again_by = update if by_update else send_again
+    assert again_by(fakes, platform) == "done"
     assert differences(fakes.studio, platform, at_platform(fakes, platform)) == []
     again = written(fakes, platform, before)
     assert not {"videos.insert", "session.put", "video.save", "upload"} & set(again)
@@ -168,6 +184,24 @@ def test_who_may_not_change_what_is_published(fakes: Fakes, platform: Platform) 
     )
     with fakes.studio.database.system() as session, pytest.raises(UserActionError):
         published.request_update(session, fakes.studio.recording, platform, nobody)
+
+
+@pytest.mark.parametrize("by_update", [True, False])
+def test_what_the_plan_leaves_out_leaves_nothing_pending(fakes: Fakes, by_update: bool) -> None:
+    fakes.youtube.fail(youtube_faults.refusal("thumbnails.set", status=403, reason="forbidden"))
+    fakes.publish(Y)
+    before = states(fakes, Y)
+    assert before["thumbnail"] == "failed"
+    fakes.studio.bench.permit(can_upload=False)
+    with fakes.studio.database.system() as session:
+        number = fakes.studio.recording
+        if by_update:
+            asked = published.request_update(session, number, Y, EDITOR)
+        else:
+            found = request_publishing(session, number, requested_by="test", platforms=[Y])
+            asked = found.requested[Y]
+        assert asked.run_id is None
+    assert states(fakes, Y) == before
 
 
 @BOTH
@@ -239,12 +273,17 @@ def test_a_person_says_which_video_it_is(fakes: Fakes) -> None:
 def test_a_person_says_that_there_is_none(fakes: Fakes) -> None:
     fakes.youtube.world.videos[doubtful(fakes)].deleted = True
     row = fakes.studio.upload(Y)
+    with fakes.studio.database.system() as session:
+        told = {"uploaded_at": fakes.clock(), "next_look_at": fakes.clock(), "looks": 3}
+        session.execute(sql_update(UploadSession).values(**told, processing="gone"))
     settle(fakes, None)
     again = fakes.studio.upload(Y)
     assert row is not None
     assert again is not None
     assert (again.state, again.session, again.absences) == (UploadState.PLANNED, None, 0)
     assert again.marker != row.marker
+    assert (again.uploaded_at, again.next_look_at, again.processing) == (None, None, None)
+    assert again.looks == 0
     assert fakes.publish_until_done(Y).state == "done"
     assert differences(fakes.studio, Y, at_platform(fakes, Y)) == []
 
