@@ -59,7 +59,6 @@ class Opened:
 
     session: Mapping[str, Any] = field(repr=False)
     account: str
-    expires_at: datetime | None = None
     video_id: str | None = None
     owner_id: int | None = None
 

@@ -199,10 +199,6 @@ class Connections:
             return False
         return True
 
-    def sweep(self) -> int:
-        """Delete logins that never came back; returns how many."""
-        return self._states.sweep()
-
     def _whose(self, visitor: Visitor, login: Login) -> Whose:
         flow = self._platforms.of(login).flow
         return Whose(visitor.user_id, visitor.browser, login, flow, self.redirect_uri(login))

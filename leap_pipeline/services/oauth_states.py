@@ -112,12 +112,6 @@ class OAuthStates:
         verifier = SecretStr(str(self.vault.decrypt(row.verifier)[VERIFIER]))
         return Begun(verifier, row.credential_id, row.account_name)
 
-    def sweep(self) -> int:
-        """Delete those that have expired; returns how many."""
-        with self.database.system() as session:
-            swept = delete(OAuthState).where(OAuthState.expires_at <= func.now())
-            return len(session.scalars(swept.returning(OAuthState.id)).all())
-
 
 def _wrong(
     *, expired: bool, user: bool, browser: bool, platform: bool, address: bool

@@ -24,6 +24,7 @@ from leap_pipeline.publishing.vk.client import VkClient
 from leap_pipeline.publishing.vk.publisher import VkPublisher
 from leap_pipeline.publishing.vk.publisher import address as vk_address
 from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
+from leap_pipeline.publishing.youtube.publisher import address as youtube_address
 from leap_pipeline.security.tokens import fingerprint
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.credentials import Credentials
@@ -33,8 +34,6 @@ from leap_pipeline.services.youtube_needs import project_name
 from leap_pipeline.services.youtube_quota import YouTubeQuota, quota_limits
 from leap_pipeline.settings import Settings
 from leap_pipeline.web.calls import TIMEOUT
-
-WATCH_PAGE = "https://www.youtube.com/watch?v="
 
 
 class PlatformAccounts:
@@ -146,7 +145,7 @@ class PlatformAccounts:
 
 def _named(platform: Platform, named: str) -> Video:
     if platform is Platform.YOUTUBE:
-        return Video(named, WATCH_PAGE + named)
+        return Video(named, youtube_address(named))
     owner, _, video = named.rpartition("_")
     try:
         return Video(str(int(video)), vk_address(int(owner), video), int(owner))

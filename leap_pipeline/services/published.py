@@ -161,7 +161,6 @@ def settle_doubt(
                 owner_id=None,
                 account=None,
                 opened_at=None,
-                expires_at=None,
                 closing_at=None,
                 absences=0,
                 absent_at=None,

@@ -47,7 +47,6 @@ TABLES = (
         duration DOUBLE PRECISION,
         sent JSONB DEFAULT '{}' NOT NULL,
         opened_at TIMESTAMP WITH TIME ZONE,
-        expires_at TIMESTAMP WITH TIME ZONE,
         closing_at TIMESTAMP WITH TIME ZONE,
         absences INTEGER DEFAULT 0 NOT NULL,
         absent_at TIMESTAMP WITH TIME ZONE,

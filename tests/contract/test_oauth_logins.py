@@ -176,14 +176,6 @@ def test_a_login_expires(connecting: Connecting) -> None:
     refused(connecting, Login.YOUTUBE, address, "longer than 10 minutes")
 
 
-def test_a_login_that_never_came_back_is_swept(connecting: Connecting) -> None:
-    connecting.connections.start(connecting.visitor(), Login.YOUTUBE)
-    assert connecting.connections.sweep() == 0
-    with connecting.database.system() as session:
-        session.execute(update(OAuthState).values(expires_at=func.now()))
-    assert connecting.connections.sweep() == 1
-
-
 def test_an_address_of_leap_that_changed_ends_a_login(connecting: Connecting) -> None:
     address = connecting.came_back(Login.YOUTUBE)
     connecting.connections = connecting.made(public_url="https://moved.example.edu")

@@ -63,7 +63,6 @@ def test_a_video_arrives_whole_with_what_was_said_of_it(desk: Desk, file: VideoF
     publisher = desk.publisher()
     opened = publisher.open(file, SENT, MARKER)
     assert opened.account == desk.channel.id
-    assert opened.expires_at == desk.clock() + timedelta(days=7)
     assert desk.fake.ledger.received() == 0
     told: list[float] = []
     found = publisher.send(desk.upload(opened, file), file, 0, told.append, unheard)

@@ -76,7 +76,6 @@ class UploadSession(Base):
     duration: Mapped[float | None] = mapped_column(Double)
     sent: Mapped[EmptyObject]
     opened_at: Mapped[datetime | None]
-    expires_at: Mapped[datetime | None]
     closing_at: Mapped[datetime | None]
     absences: Mapped[ZeroByDefault]
     absent_at: Mapped[datetime | None]

@@ -28,7 +28,7 @@ from leap_pipeline.publishing.vk.answers import (
     wants_other_token,
 )
 from leap_pipeline.publishing.vk.limits import Gate, NoGate
-from leap_pipeline.publishing.vk.models import Account, Album, Saved, VkVideo
+from leap_pipeline.publishing.vk.models import Saved, VkVideo
 from leap_pipeline.publishing.vk.upload import FileForm, upload_refusal
 from leap_pipeline.publishing.vk.watched import watched
 from leap_pipeline.redaction import remember
@@ -38,7 +38,6 @@ from leap_pipeline.web.tokens import TokenSource
 API = "https://api.vk.com/method"
 VERSION = "5.199"
 LARGEST_ANSWER = 4 * 1024 * 1024
-ALBUMS = 100
 UPLOAD_TIMEOUT = httpx.Timeout(60, connect=10, read=300)
 """Seconds; the upload server answers once it has put the file away."""
 
@@ -74,13 +73,12 @@ class VkClient:
 
     def user_id(self) -> int:
         """Whose token it is."""
-        return self._user()[0]
-
-    def account(self) -> Account:
-        """Whose token it is, and what was granted to it."""
-        user_id, name = self._user()
-        rights = self._call("account.getAppPermissions", {}, "the rights of the account")
-        return Account(user_id, name, rights if isinstance(rights, int) else 0)
+        said = self._call("users.get", {}, "the account")
+        first = said[0] if isinstance(said, list) and said else None
+        if not isinstance(first, Mapping) or not isinstance(first.get("id"), int):
+            msg = "VK does not say whose token it is: connect a user's account, not a community's."
+            raise UserActionError(msg)
+        return int(first["id"])
 
     def manages(self, group_id: int) -> bool:
         """May the account put videos into this community?"""
@@ -137,13 +135,6 @@ class VkClient:
             if self.video(owner_id, video_id) is not None:
                 raise
 
-    def albums(self, owner_id: int) -> tuple[Album, ...]:
-        """The albums of a user or, with a negative id, of a community: at most 100."""
-        form = {"owner_id": str(owner_id), "count": str(ALBUMS)}
-        said = self._call("video.getAlbums", form, "the list of albums")
-        items = said.get("items", []) if isinstance(said, Mapping) else []
-        return tuple(Album(int(each["id"]), str(each.get("title", ""))) for each in items)
-
     def albums_of(self, owner_id: int, video_id: int) -> tuple[int, ...]:
         """In which of the owner's albums a video is."""
         form = {"target_id": str(owner_id), "owner_id": str(owner_id), "video_id": str(video_id)}
@@ -184,15 +175,6 @@ class VkClient:
             "set_thumb": "1",
         }
         self._call("video.saveUploadedThumb", form, what)
-
-    def _user(self) -> tuple[int, str]:
-        said = self._call("users.get", {}, "the account")
-        first = said[0] if isinstance(said, list) and said else None
-        if not isinstance(first, Mapping) or not isinstance(first.get("id"), int):
-            msg = "VK does not say whose token it is: connect a user's account, not a community's."
-            raise UserActionError(msg)
-        name = f"{first.get('first_name', '')} {first.get('last_name', '')}".strip()
-        return first["id"], name
 
     def _call(
         self, method: str, form: Mapping[str, str], what: str, fine: Collection[int] = ()

@@ -8,22 +8,6 @@ from typing import Any, Self
 
 from leap_pipeline.errors import TransientError
 
-VIDEO_RIGHT = 16
-"""The bit of the right to videos. https://dev.vk.com/reference/access-rights"""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whose token it is; `rights` is VK's mask of what was granted."""
-
-    user_id: int
-    name: str
-    rights: int
-
-    @property
-    def may_publish(self) -> bool:
-        return bool(self.rights & VIDEO_RIGHT)
-
 
 @dataclass(frozen=True)
 class Saved:
@@ -71,11 +55,3 @@ class VkVideo:
             in_work=bool(said.get("processing") or said.get("converting")),
             refused=str(why)[:200] if said.get("content_restricted") else None,
         )
-
-
-@dataclass(frozen=True)
-class Album:
-    """An album of videos."""
-
-    album_id: int
-    title: str

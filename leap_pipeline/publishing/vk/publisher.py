@@ -61,7 +61,6 @@ class VkPublisher:
         return Opened(
             session={"upload_url": saved.upload_url, "access_key": saved.access_key},
             account=str(saved.owner_id),
-            expires_at=_ends_at(saved.upload_url),
             video_id=str(saved.video_id),
             owner_id=saved.owner_id,
         )

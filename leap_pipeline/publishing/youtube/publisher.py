@@ -47,7 +47,6 @@ from leap_pipeline.publishing.youtube.watched import Watched
 from leap_pipeline.redaction import remember
 from leap_pipeline.web.tokens import TokenSource
 
-SESSION_LIVES = timedelta(days=7)
 SEARCHED_BEFORE = timedelta(days=1)
 """So much earlier than its session no video of it can be, however wrong a clock is."""
 LARGEST_THUMBNAIL = 2 * 1024 * 1024
@@ -94,10 +93,10 @@ class YouTubePublisher:
     def open(self, file: VideoFile, sent: Sent, marker: str) -> Opened:
         """See Uploader; the session lives about a week."""
         account = self.channel().channel_id
-        now = self._clock()
-        uri = self._client.open_upload(resource(sent, marker, now), file.size)
+        wanted = resource(sent, marker, self._clock())
+        uri = self._client.open_upload(wanted, file.size)
         session = {"uri": uri.get_secret_value()}
-        return Opened(session, account, expires_at=now + SESSION_LIVES)
+        return Opened(session, account)
 
     def ask(self, upload: Upload) -> Found | Kept | Gone | Doubtful:
         """See Uploader."""
@@ -123,7 +122,7 @@ class YouTubePublisher:
                 if _has_tag(each, tag) and not _is_broken_off(each):
                     found[str(each.get("id"))] = each
         if len(found) > 1:
-            urls = [_url(video_id) for video_id in sorted(found)]
+            urls = [address(video_id) for video_id in sorted(found)]
             return Doubtful(
                 "YouTube has it more than once: delete all but one there, then release it",
                 {"videos": urls, "channel": self.channel().channel_id},
@@ -264,12 +263,13 @@ def _uri(upload: Upload) -> SecretStr | None:
     return SecretStr(found)
 
 
-def _url(video_id: str) -> str:
+def address(video_id: str) -> str:
+    """Where a video is watched."""
     return f"https://www.youtube.com/watch?v={video_id}"
 
 
 def _video(video_id: str) -> Video:
-    return Video(video_id, _url(video_id))
+    return Video(video_id, address(video_id))
 
 
 def _has_tag(video: Mapping[str, Any], tag: str) -> bool:

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from leap_pipeline.errors import DataError, MustWaitError, TransientError, UserActionError
-from leap_pipeline.publishing.vk.models import Account, Album
 from leap_pipeline.redaction import redact
 from leap_pipeline.web.errors import CredentialRefused
 from tests.support.vk import faults
@@ -20,13 +19,6 @@ from tests.support.vk.desk import NOW, Desk
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-def test_whose_token_it_is_and_what_was_granted(desk: Desk) -> None:
-    assert desk.client.account() == Account(desk.person.id, "Ada Lovelace", 16 | 262144)
-    assert desk.client.account().may_publish
-    desk.token.rights = 262144
-    assert not desk.client.account().may_publish
 
 
 def test_a_communitys_token_is_nobodys(desk: Desk) -> None:
@@ -41,18 +33,14 @@ def test_which_communities_are_managed(desk: Desk) -> None:
     assert (desk.client.manages(mine.id), desk.client.manages(other.id)) == (True, False)
 
 
-def test_albums_are_listed(desk: Desk) -> None:
-    album = desk.vk.world.add_album(desk.person.id, "Trees")
-    assert desk.client.albums(desk.person.id) == (Album(album.id, "Trees"),)
-
-
 def test_the_token_is_in_no_address_and_every_call_passes_the_gate(desk: Desk) -> None:
     seen: list[httpx.Request] = []
     desk.http.event_hooks = {"request": [seen.append]}
-    desk.client.account()
+    desk.client.user_id()
+    desk.client.save({"name": "Graphs"})
     assert [str(each.url) for each in seen] == [
         "https://api.vk.com/method/users.get",
-        "https://api.vk.com/method/account.getAppPermissions",
+        "https://api.vk.com/method/video.save",
     ]
     assert desk.gate.passed == 2
 

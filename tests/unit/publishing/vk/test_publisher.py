@@ -28,7 +28,7 @@ from leap_pipeline.publishing.uploader import (
 from leap_pipeline.redaction import redact
 from tests.support.callbacks import unheard
 from tests.support.vk import faults
-from tests.support.vk.desk import NOW, SENT, Desk, lecture
+from tests.support.vk.desk import SENT, Desk, lecture
 from tests.support.vk.world import Video as Stored
 
 
@@ -62,7 +62,6 @@ def test_a_session_has_its_video_before_the_first_byte(desk: Desk, file: VideoFi
     assert (opened.video_id, opened.owner_id) == (str(draft.id), draft.owner_id)
     assert opened.account == str(desk.person.id)
     assert opened.session["access_key"] == draft.access_key
-    assert opened.expires_at == NOW + timedelta(hours=24)
     assert (draft.title, draft.description) == (SENT.title, SENT.description)
     assert draft.settings["privacy_view"] == ["only_me"]
     assert draft.access_key not in repr(opened)
@@ -70,7 +69,9 @@ def test_a_session_has_its_video_before_the_first_byte(desk: Desk, file: VideoFi
 
 def test_an_address_need_not_say_when_it_ends(desk: Desk, file: VideoFile) -> None:
     desk.vk.rules.says_expiry = False
-    assert desk.publisher.open(file, SENT, "cafe").expires_at is None
+    upload = desk.open(file)
+    desk.later(hours=48)
+    assert desk.publisher.ask(upload) == Kept()
 
 
 def test_what_was_sent_is_a_video_with_an_address(desk: Desk, file: VideoFile) -> None:
