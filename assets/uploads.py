@@ -1,7 +1,6 @@
 """Publishing: one asset a platform, a run of its own each."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -45,7 +44,7 @@ def _publish(work: Work, begun: Begun, folder: Path) -> Made | None:  # noqa: AR
     settings = load_settings()
     vault = load_vault(settings)
     with PlatformAccounts(work.database, vault, settings) as accounts:
-        published = publish_target(work, vault, accounts, now=lambda: datetime.now(UTC))
+        published = publish_target(work, vault, accounts, now=work.database.now)
     return None if published is None else Made(metadata=_shown(work, published))
 
 

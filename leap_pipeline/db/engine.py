@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import psycopg
-from sqlalchemy import Engine, NullPool, QueuePool, create_engine, text
+from sqlalchemy import Engine, NullPool, QueuePool, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -63,6 +64,12 @@ class Database:
             raise DataError(msg)
         with self._transaction(APPLICATION_ROLE, user_id) as session:
             yield session
+
+    def now(self) -> datetime:
+        """The database's clock, which is the same for all machines; aware, in UTC."""
+        with self.system() as session:
+            found: datetime = session.scalars(select(func.clock_timestamp())).one()
+        return found
 
     @contextmanager
     def system(self) -> Iterator[Session]:

@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 
 from leap_pipeline.domain.states import Platform
 
-LOOK_GAPS: Mapping[Platform, tuple[timedelta, ...]] = {
-    Platform.YOUTUBE: (timedelta(minutes=10), timedelta(minutes=30)),
-    Platform.VK: (timedelta(minutes=5),),
+LOOKS = 2
+"""So many in a row must find nothing."""
+LOOK_GAP: Mapping[Platform, timedelta] = {
+    Platform.YOUTUBE: timedelta(minutes=40),
+    Platform.VK: timedelta(minutes=5),
 }
-"""Between the looks that must all find nothing. YouTube is searched by a list that comes late, VK
-asked by the id that the video has from the beginning.
+"""Between them. YouTube is searched by a list that comes late, VK asked by the id that the video
+has from the beginning.
 """
 
 
@@ -33,5 +35,4 @@ def look_due(
         return None
     if absent_at is None or absences < 1:
         return closing_at
-    gaps = LOOK_GAPS[platform]
-    return absent_at + gaps[absences - 1] if absences <= len(gaps) else None
+    return absent_at + LOOK_GAP[platform] if absences < LOOKS else None

@@ -155,7 +155,7 @@ class Matrix:
             second = self.run(platform, kill.again)
             kills, told = kills + second.killed, second.told
         runs = 0
-        while told != DONE and runs < self._further_runs(case):
+        while told != DONE and runs < FURTHER_RUNS:
             self._wait(told)
             runs += 1
             told = self.run(platform).told
@@ -178,10 +178,6 @@ class Matrix:
         Where it was killed it may have told nothing.
         """
         return forked(partial(self._work, platform), self.folder, fatal, seconds)
-
-    def _further_runs(self, case: Case) -> int:
-        """Two; three where YouTube lost its session: what is not there is looked for so often."""
-        return FURTHER_RUNS + (case.platform is Y and case.kill.gone)
 
     def _allowed(self, case: Case, size: int, kills: int) -> int:
         """One chunk a kill while YouTube's session lived, else one file."""

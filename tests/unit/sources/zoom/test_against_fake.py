@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from leap_pipeline.errors import MustWaitError
+from leap_pipeline.oauth.platform import App
 from leap_pipeline.sources.zoom.client import Who, Window, ZoomClient
 from leap_pipeline.sources.zoom.errors import (
     PermissionMissing,
@@ -18,7 +19,6 @@ from leap_pipeline.sources.zoom.errors import (
     ScopeMissing,
     UserMissing,
 )
-from leap_pipeline.oauth.platform import App
 from leap_pipeline.sources.zoom.oauth import TokenEndpoint
 from leap_pipeline.sources.zoom.tokens import ServerToServerToken
 from tests.support.zoom.clock import START, Clock

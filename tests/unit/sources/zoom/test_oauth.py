@@ -14,8 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from leap_pipeline.errors import MustWaitError, TransientError
-from leap_pipeline.redaction import redact
 from leap_pipeline.oauth.platform import App
+from leap_pipeline.redaction import redact
 from leap_pipeline.sources.zoom.oauth import TokenEndpoint, account_of
 from leap_pipeline.web.errors import CredentialRefused
 from tests.support.zoom.clock import START, Clock
