@@ -205,7 +205,8 @@ def _furnished(leap: Clockwork, studio: Studio, youtube: FakeYouTube, vk: FakeVK
     studio.preset(Y, studio.account(Y, tokens[Y], "channel"), playlist_id=playlist.id)
     studio.preset(V, studio.account(V, tokens[V], "person"), album_id=str(album.id))
     studio.bench.template(
-        {"video": {"remove_silence": False}},
+        # Speech has tests of its own, and is what would take the time here.
+        {"video": {"remove_silence": False}, "transcription": {"enable_transcription": False}},
         name="Lectures",
         matching_rules={"keywords": ["lecture"]},
         metadata_config={
