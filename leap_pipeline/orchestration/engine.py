@@ -111,8 +111,9 @@ class DagsterRuns:
 
 
 def _begun_at(record: dg.RunRecord) -> datetime:
+    """When it started; while it is starting, when it left the queue, however long it was there."""
     if record.start_time is None:
-        return record.create_timestamp
+        return record.update_timestamp
     return datetime.fromtimestamp(record.start_time, UTC)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -11,6 +11,9 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.runs.schema import RunsTable
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+from sqlalchemy import update
 
 from leap_pipeline.orchestration.definitions import defs
 from leap_pipeline.orchestration.engine import DagsterRuns
@@ -120,6 +123,19 @@ def test_runs_that_stand_are_told_with_their_tokens_and_ended(runs: Runs) -> Non
     runs.engine.end([queued, begun])
     assert runs.status(queued) is dg.DagsterRunStatus.CANCELED
     assert runs.status(begun) is dg.DagsterRunStatus.CANCELING
+
+
+def test_a_run_begins_when_it_leaves_the_queue_however_long_it_was_there(runs: Runs) -> None:
+    """One that Dagster is only just starting was once ended for the time it had waited."""
+    runs.make(1, 1, dg.DagsterEventType.RUN_STARTING)
+    storage = runs.dagster.run_storage
+    assert isinstance(storage, SqlRunStorage)
+    with storage.connect() as connection:
+        long_ago = (NOW - timedelta(hours=1)).replace(tzinfo=None)
+        connection.execute(update(RunsTable).values(create_timestamp=long_ago))
+    (standing,) = runs.engine.standing()
+    assert standing.begun_at is not None
+    assert standing.begun_at >= NOW
 
 
 def launch_tick(dagster: dg.DagsterInstance) -> dg.SensorResult:
