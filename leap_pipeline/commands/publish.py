@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from leap_pipeline.commands.context import Platform as Opened
 from leap_pipeline.commands.context import known_recording, open_platform, print_json, say
 from leap_pipeline.commands.preview import WILL, WOULD, difference_lines
 from leap_pipeline.commands.publish_lines import as_document, as_lines
 from leap_pipeline.commands.steer import HERE
+from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.db.models.recordings import OutputTarget, Recording
 from leap_pipeline.db.models.templates import OutputPreset
 from leap_pipeline.domain.permissions import Rights
@@ -123,7 +124,7 @@ def retract(
     number = known_recording(opened, recording)
     if not yes:
         typer.confirm(f"Delete the {PLATFORM_NAMES[on]} video of recording {number}?", abort=True)
-    user_id, credential_id = _account(opened, number, on)
+    user_id, credential_id = _account(opened, number, on, of_upload=True)
     vault = load_vault(opened.settings)
     with PlatformAccounts(opened.database, vault, opened.settings) as accounts:
         publisher = accounts.publisher(user_id, credential_id, on)
@@ -140,7 +141,7 @@ def settle(
         str | None, typer.Option(help="The id of the video that is there (VK: owner_id_video_id).")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--send-again", help="There is none: it may be sent again.")
+        bool, typer.Option("--send-again", help="There is none: send it again.")
     ] = False,
 ) -> None:
     """Decide a doubtful upload, after you have looked on the platform."""
@@ -157,7 +158,7 @@ def settle(
             found = accounts.known_video(user_id, credential_id, on, video)
     with opened.database.system() as session:
         published.settle_doubt(session, number, on, found, datetime.now(UTC), EDITOR)
-    what = f"{found.url} is its video" if found is not None else "it may be sent again"
+    what = f"{found.url} is its video" if found is not None else "it is sent again"
     say(f"{PLATFORM_NAMES[on]}: {what}.")
 
 
@@ -168,13 +169,18 @@ def _queued(opened: Opened, requested: Requested) -> str:
     return f"queued (run {requested.run_id}){waits}"
 
 
-def _account(opened: Opened, recording_id: int, platform: Platform) -> tuple[str, int]:
-    """The owner, and the account that the target's preset has."""
+def _account(
+    opened: Opened, recording_id: int, platform: Platform, *, of_upload: bool = False
+) -> tuple[str, int]:
+    """The owner, and the account that the target's preset has; or that the video was sent with."""
+    of_preset = OutputPreset.credential_id
+    account = func.coalesce(UploadSession.credential_id, of_preset) if of_upload else of_preset
     with opened.database.system() as session:
         row = session.execute(
-            select(Recording.user_id, OutputPreset.credential_id)
+            select(Recording.user_id, account)
             .join(OutputTarget, OutputTarget.recording_id == Recording.id)
             .outerjoin(OutputPreset, OutputPreset.id == OutputTarget.preset_id)
+            .outerjoin(UploadSession, UploadSession.target_id == OutputTarget.id)
             .where(Recording.id == recording_id, OutputTarget.target_type == platform)
         ).one_or_none()
     if row is None or row[0] is None or row[1] is None:

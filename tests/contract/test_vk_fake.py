@@ -56,7 +56,6 @@ def upload_error(answer: httpx.Response) -> tuple[int, int]:
         pytest.param("video.save", {"title": "a"}, 100, id="another method's name"),
         pytest.param("video.save", {"v": "5.81"}, 8, id="old version"),
         pytest.param("video.save", {"v": ""}, 8, id="no version"),
-        pytest.param("video.get", {}, 100, id="no ids"),
         pytest.param("video.get", {"videos": "12"}, 100, id="id without an owner"),
         pytest.param("video.get", {"videos": "1_2;3_4"}, 100, id="ids not by commas"),
         pytest.param("video.get", {"videos": "1_2", "count": "201"}, 100, id="count over 200"),

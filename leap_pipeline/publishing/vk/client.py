@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from leap_pipeline.errors import DataError, TransientError, UserActionError
+from leap_pipeline.errors import TransientError, UserActionError
 from leap_pipeline.progress import ProgressCallback, ignore
 from leap_pipeline.publishing.vk.answers import (
     IN_ALBUM,
@@ -127,13 +127,9 @@ class VkClient:
         self._call("video.edit", {**form, **named}, "the change of a video")
 
     def delete(self, owner_id: int, video_id: int) -> None:
-        """Delete it; one that is not there is no error."""
+        """Delete it; VK refuses what is not there as what is somebody else's."""
         named = {"owner_id": str(owner_id), "video_id": str(video_id)}
-        try:
-            self._call("video.delete", named, "the deletion of a video")
-        except (UserActionError, DataError):
-            if self.video(owner_id, video_id) is not None:
-                raise
+        self._call("video.delete", named, "the deletion of a video")
 
     def albums_of(self, owner_id: int, video_id: int) -> tuple[int, ...]:
         """In which of the owner's albums a video is."""

@@ -82,7 +82,12 @@ def test_sent_changed_taken_away_and_sent_again(desk: Night) -> None:
         "  An update would change nothing.\n"
     )
 
+    # The account that sent it takes it away again, whichever the preset has by now.
+    mine = desk.studio.credentials[Y]
+    other = desk.youtube.add_grant(desk.youtube.add_channel("another"))
+    desk.studio.use(Y, desk.studio.account(Y, other, "another"))
     said = leap("publish", "retract", number, "--on", "youtube", "--reason", "wrong", "--yes")
+    desk.studio.use(Y, mine)
     assert said == f"YouTube: the video of recording {number} is gone.\n"
     assert desk.youtube.videos() == []
     assert leap("publish", "status", number).startswith("YouTube: NOT_UPLOADED\nVK: UPLOADED")
@@ -118,7 +123,7 @@ def test_a_failure_and_a_doubt_say_what_to_do(desk: Night) -> None:
     with pytest.raises(InputError, match="--video ID where it is there, --send-again where"):
         leap("publish", "settle", number, "--on", "youtube")
     assert leap("publish", "settle", number, "--on", "youtube", "--send-again") == (
-        "YouTube: it may be sent again.\n"
+        "YouTube: it is sent again.\n"
     )
     with pytest.raises(UserActionError, match="no doubt about the YouTube upload"):
         leap("publish", "settle", number, "--on", "youtube", "--send-again")
