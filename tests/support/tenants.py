@@ -183,6 +183,8 @@ def leaks(connection: Connection, table: Table, world: World) -> Iterator[str]:
         if not before:
             yield "the owner of the schema sees no rows"
         yield from _roles(connection, table, len(before))
+        if table.name in SYSTEMS:
+            yield from _mixed_by_the_system(connection, table, world)
         ada = Tenant(connection, ADA)
         ada.untouchable = table, strangers(before, table)
         ada.take()
@@ -213,6 +215,20 @@ def _roles(connection: Connection, table: Table, number: int) -> Iterator[str]:
         if not table.name.startswith(("audit", "recording_counts")):
             query = sql.SQL("DELETE FROM {} WHERE false").format(sql.Identifier(table.name))
             connection.execute(query)
+
+
+def _mixed_by_the_system(connection: Connection, table: Table, world: World) -> Iterator[str]:
+    """Rows of one tenant that name what is another's, put in by who may do everything."""
+    for column, parent in _parents(table):
+        values = world.values(table, ADA, "mixed") | {column: world.keys[BOB][parent]}
+        with connection.transaction(force_rollback=True):
+            system = Tenant(connection, "")
+            system.take("leap_system")
+            said = system.outcome(
+                lambda values=values: insert(connection, table.name, values, returning=False)
+            )
+        if said.startswith("done"):
+            yield f"{column} of a row of Ada's names a row of Bob's in {parent}"
 
 
 def _reads(ada: Tenant, table: Table) -> Iterator[str]:

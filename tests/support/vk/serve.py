@@ -215,7 +215,7 @@ def process(fake: FakeVK, folder: Path) -> Iterator[Served]:
             raise RuntimeError(msg)
         yield Served(int(line[1]))
     finally:
-        child.terminate()
+        child.kill()  # SIGTERM may be ignored where SIGINT is, as in a background job
         child.wait(timeout=30)
         if child.stdout is not None:
             child.stdout.close()

@@ -279,7 +279,7 @@ def process() -> Iterator[Remote]:
             raise RuntimeError(msg)
         yield Remote(int(line[1]))
     finally:
-        child.terminate()
+        child.kill()  # SIGTERM may be ignored where SIGINT is, as in a background job
         child.wait(timeout=30)
         if child.stdout is not None:
             child.stdout.close()

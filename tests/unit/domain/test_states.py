@@ -62,6 +62,12 @@ ALLOWED = {
     "subscription": """
         scheduled > active, scheduled > expired, active > expired, expired > active,
         expired > scheduled""",
+    "upload": """
+        planned > open, open > uploaded, open > lost, open > planned, lost > uploaded,
+        lost > planned""",
+    "step": """
+        pending > done, pending > failed, pending > skipped, done > pending, failed > pending,
+        failed > skipped, skipped > pending""",
 }
 TABLES = _tables()
 PAIRS = [
