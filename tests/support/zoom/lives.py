@@ -277,8 +277,9 @@ class _History:
         while when < self.last + timedelta(minutes=10):
             when += timedelta(hours=pick.choice(gaps) * pick.uniform(0.6, 1))
             polls.append(Poll(when, self._mishaps()))
-        quiet = [Poll(when + timedelta(hours=hours)) for hours in (0.5, 25)]
-        self.life.polls = [*polls, *quiet]
+        # A grant that ended with a worker is only found out by the first poll in peace.
+        peace = (0.5, 1, 26) if self.life.reads == "oauth" else (0.5, 25)
+        self.life.polls = [*polls, *(Poll(when + timedelta(hours=hours)) for hours in peace)]
 
     def _mishaps(self) -> tuple[Mishap, ...]:
         pick = self.pick
