@@ -13,6 +13,7 @@ import yaml
 from leap_pipeline.db.urls import DatabaseUrls
 from leap_pipeline.runtime_files import write_private
 from leap_pipeline.settings import CHECKOUT, Settings
+from leap_pipeline.supervisor.status import read_status
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -101,8 +102,11 @@ def instance_config(settings: Settings) -> dict[str, object]:
 def write_dagster_home(settings: Settings, urls: DatabaseUrls) -> None:
     """Write `dagster.yaml`, `workspace.yaml` and the database's URL, where they differ.
 
-    Only their owner may read them, for the URL has a password.
+    Only their owner may read them, for the URL has a password. What a living `leap up` goes by is
+    left alone: a command with other settings would lead its daemon to other ports.
     """
+    if read_status(settings).running:
+        return
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
     _write(_url_file(settings), urls.dagster.render_as_string(hide_password=False) + "\n")
