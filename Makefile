@@ -90,7 +90,7 @@ bench-poll: $(READY) ## A thousand sources in one tick; 100,000 known recordings
 bench-zoom-truth: $(READY) ## 10,000 generated Zoom accounts synced and compared with the truth; takes long, goes on where it was ended
 	@$(BIN)/python -m benchmarks.zoom_truth --journal .leap/zoom-lives.jsonl
 
-bench-publish: $(READY) ## Drill: workers of uploads killed at every point, 100 seeds, and each point in a real run; an hour, goes on where it was ended
+bench-publish: $(READY) ## Drill: workers of uploads killed at every point, 100 seeds, and each point in a real run; long, goes on where it was ended
 	@$(BIN)/python -m benchmarks.publish --journal .leap/publish-kills.jsonl
 	@$(BIN)/python -m benchmarks.publish_runs --journal .leap/publish-runs.jsonl
 
