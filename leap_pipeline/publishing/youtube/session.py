@@ -21,8 +21,8 @@ UNIT = 256 * 1024
 """Every chunk but the last is a multiple of it."""
 CHUNK = 64 * UNIT
 """At most so much is sent again after a fault; each chunk waits for its answer once."""
-PIECE = UNIT
-"""So much of a chunk is read and sent at once."""
+PIECE = 4 * UNIT
+"""So much of a chunk is read and sent at once: with a quarter of it, Python is the limit."""
 PATIENCE = timedelta(seconds=60)
 """So long nothing may arrive; what does begins it anew."""
 MOST_FAILURES = 12
