@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -46,7 +45,7 @@ def up() -> None:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """What runs beside PostgreSQL: Dagster's servers and daemon, the console if it exists."""
+    """What runs beside PostgreSQL: Dagster's servers and daemon, and the console."""
     env = environment(settings)
     port, workspace = str(settings.dagster_port), str(workspace_file(settings))
     web = ["dagster_webserver", "-h", LOOPBACK, "-p", port, "-w", workspace]
@@ -56,11 +55,17 @@ def parts(settings: Settings) -> list[Part]:
         Part("dagster-webserver", _module(*web), env, url=f"http://{LOOPBACK}:{port}"),
         Part("dagster-daemon", _module(*daemon), env),
     ]
-    if importlib.util.find_spec("dashboard.asgi") is not None:
-        console = str(settings.console_port)
-        argv = _module("uvicorn", "dashboard.asgi:app", "--host", LOOPBACK, "--port", console)
-        found.append(Part("console", argv, env, url=f"http://{LOOPBACK}:{console}"))
+    found.append(_console(settings, env))
     return found
+
+
+def _console(settings: Settings, env: Mapping[str, str]) -> Part:
+    """Its pages stand at `public_url`, where a proxy may stand before it; here is its server."""
+    port = str(settings.console_port)
+    argv = _module("uvicorn", "--factory", "dashboard.asgi:make_app", "--host", LOOPBACK)
+    argv += ["--port", port, "--log-level", "warning", "--no-access-log", "--no-server-header"]
+    here = f"http://{LOOPBACK}:{port}"
+    return Part("console", argv, env, url=here, health=f"{here}/health/live")
 
 
 def _code_server(server: CodeServer, env: Mapping[str, str]) -> Part:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, lazyload
 from ulid import ULID
 
 from leap_pipeline.db.engine import Database
-from leap_pipeline.db.models.users import RefreshToken, User
+from leap_pipeline.db.models.users import RefreshToken, User, UserConfig
 from leap_pipeline.domain.addresses import Origin
 from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.errors import InputError, SessionEnded
@@ -54,6 +54,8 @@ class SignedIn:
     timezone: str
     is_verified: bool
     rights: Rights
+    language: str | None = None
+    """What the user chose for the console; None: nothing yet."""
 
 
 class Sessions:
@@ -92,15 +94,17 @@ class Sessions:
     def check(self, family_id: str) -> SignedIn:
         """Who a family belongs to, if it lives: asked at every rerun. Raises SessionEnded."""
         with self._database.system() as session:
-            user = session.scalars(
-                select(User)
+            found = session.execute(
+                select(User, UserConfig.preferences["language"].astext)
                 .join(RefreshToken, RefreshToken.user_id == User.id)
+                .outerjoin(UserConfig, UserConfig.user_id == User.id)
                 .where(RefreshToken.family_id == family_id, LIVE, User.is_active)
                 .limit(1)
                 .options(lazyload("*"))
             ).first()
-        if user is None:
+        if found is None:
             raise SessionEnded(ENDED)
+        user, language = found
         return SignedIn(
             family_id=family_id,
             user_id=user.id,
@@ -110,6 +114,7 @@ class Sessions:
             timezone=user.timezone,
             is_verified=user.is_verified,
             rights=rights_of(user),
+            language=language,
         )
 
     def check_token(self, token: str) -> SignedIn:

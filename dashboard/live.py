@@ -1,0 +1,115 @@
+"""Parts of a page that rerun alone: every few seconds, or as a dialog.
+
+Such a rerun does not pass through `main`, so the part itself looks up who is there, and says what
+is wrong where it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Concatenate, Literal, ParamSpec
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from dashboard.session import Me, entered
+from dashboard.texts import t
+from dashboard.words import plain
+from leap_pipeline.errors import (
+    DataError,
+    LeapError,
+    SessionEnded,
+    TransientError,
+)
+
+P = ParamSpec("P")
+Width = Literal["small", "medium", "large"]
+logger = logging.getLogger("leap.console")
+
+RETRY_SECONDS = 2
+
+
+def live(
+    seconds: float | None = None,
+) -> Callable[[Callable[Concatenate[Me, P], None]], Callable[P, None]]:
+    """A fragment: reruns alone when it is used, and every so many seconds.
+
+    The function gets the person first; what it is called with stays the same between reruns.
+    """
+
+    def decorate(body: Callable[Concatenate[Me, P], None]) -> Callable[P, None]:
+        @st.fragment(run_every=seconds)
+        @functools.wraps(body)
+        def part(*args: P.args, **kwargs: P.kwargs) -> None:
+            with guarded(), entered() as me:
+                body(me, *args, **kwargs)
+
+        return part
+
+    return decorate
+
+
+def dialog(
+    title: Callable[[], str], *, width: Width = "small"
+) -> Callable[[Callable[Concatenate[Me, P], None]], Callable[P, None]]:
+    """A dialog, whose title is asked for when it opens, in the language of the moment."""
+
+    def decorate(body: Callable[Concatenate[Me, P], None]) -> Callable[P, None]:
+        def opened(*args: P.args, **kwargs: P.kwargs) -> None:
+            def part() -> None:
+                with guarded(), entered() as me:
+                    body(me, *args, **kwargs)
+
+            # Dialogs are told apart by the name of what they run.
+            part.__qualname__ = body.__qualname__
+            st.dialog(title(), width=width)(part)()
+
+        return opened
+
+    return decorate
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turns what goes wrong into a sentence at the place where it went wrong.
+
+    Streamlit's own signals (stop, rerun, switch of the page) pass through.
+    """
+    try:
+        yield
+    except SessionEnded as error:
+        _leave(error)
+    except TransientError as error:
+        logger.warning("A page waits: %s", error)
+        st.warning(t("The database does not answer at the moment. This page comes back by itself."))
+        _come_back()
+    except DataError as error:
+        logger.exception("A page met bad data")
+        st.error(plain(str(error)))
+    except LeapError as error:
+        st.error(plain(str(error)))
+
+
+def _leave(error: SessionEnded) -> None:
+    st.warning(plain(str(error)))
+    st.html(f'<a href="/login">{t("Log in")}</a>')
+    st.iframe("/leave", height=1)
+    st.stop()
+
+
+@st.fragment(run_every=RETRY_SECONDS)
+def _come_back() -> None:
+    try:
+        with entered():
+            pass
+    except TransientError:
+        return
+    except SessionEnded:
+        pass
+    try:
+        st.rerun(scope="app")
+    except StreamlitAPIException:  # the page has been left meanwhile
+        return

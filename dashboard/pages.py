@@ -1,0 +1,53 @@
+"""All pages of the console: where each stands, and who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from dashboard.session import Me
+from leap_pipeline.domain.permissions import Permission
+
+
+class Section(StrEnum):
+    """Headings of the navigation, in their order."""
+
+    WORK = "Work"
+    SETUP = "Set up"
+    ME = "My account"
+    ADMIN = "Administration"
+
+
+@dataclass(frozen=True)
+class PageSpec:
+    """`name` is the page's address; a hidden one is reached from others, not by the navigation."""
+
+    name: str
+    title: str
+    section: Section
+    show: Callable[[Me], None]
+    permission: Permission | None = None
+    admin: bool = False
+    hidden: bool = False
+
+    def allows(self, me: Me) -> bool:
+        if self.admin and not me.is_admin:
+            return False
+        return self.permission is None or me.may(self.permission)
+
+
+@cache
+def all_pages() -> tuple[PageSpec, ...]:
+    """The first one is where everybody begins."""
+    from dashboard.app_pages import recording, recordings
+
+    return (
+        PageSpec("recordings", "Recordings", Section.WORK, recordings.show),
+        PageSpec("recording", "Recording", Section.WORK, recording.show, hidden=True),
+    )
+
+
+def page_named(name: str) -> PageSpec:
+    return next(page for page in all_pages() if page.name == name)

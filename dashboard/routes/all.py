@@ -1,0 +1,40 @@
+"""All addresses of the console beside Streamlit's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+from dashboard.console import Console
+from dashboard.routes.frames import FrameRoutes
+from dashboard.routes.health import HealthRoutes
+from dashboard.routes.login import LoginRoutes
+from dashboard.routes.zoom_webhook import ZoomWebhookRoutes
+from leap_pipeline.services.webhooks import ZoomWebhooks
+
+ASSETS = Path(__file__).parent.parent / "web" / "assets"
+
+
+class Routes:
+    """The routes, and what has to live as long as they are served."""
+
+    def __init__(self, console: Console) -> None:
+        self._zoom = ZoomWebhookRoutes(
+            ZoomWebhooks(console.database, console.vault, console.settings)
+        )
+        self._parts = (LoginRoutes(console), HealthRoutes(console), FrameRoutes(), self._zoom)
+
+    def routes(self) -> list[BaseRoute]:
+        """For a Starlette application."""
+        found: list[BaseRoute] = [route for part in self._parts for route in part.routes()]
+        return [*found, Mount("/assets", StaticFiles(directory=ASSETS))]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """For the application's lifespan."""
+        yield
+        self._zoom.close()

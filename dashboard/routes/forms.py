@@ -1,0 +1,36 @@
+"""A form that a small page of ours sends."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+FORM = "application/x-www-form-urlencoded"
+LARGEST_FORM = 16 * 1024
+MOST_FIELDS = 50
+
+
+class Refused(Exception):
+    """A request that is answered before anything is done."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields, of which the last of a name counts; raises `Refused`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != FORM:
+        raise Refused(415, f"Send the form as {FORM}.")
+    found = bytearray()
+    async for piece in request.stream():
+        found += piece
+        if len(found) > LARGEST_FORM:
+            raise Refused(413, f"The form is larger than {LARGEST_FORM} bytes.")
+    try:
+        text = found.decode("utf-8")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise Refused(400, "The form cannot be read: load the page again.") from None

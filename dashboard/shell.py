@@ -1,0 +1,74 @@
+"""What stands around every page: the navigation, and who is logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from dashboard.live import guarded
+from dashboard.pages import PageSpec, Section, all_pages, page_named
+from dashboard.session import Me, entered
+from dashboard.texts import t
+from dashboard.words import plain
+from leap_pipeline.errors import NotFound
+
+ICON = "dashboard/web/assets/icon.png"
+Pages = Mapping[str, StreamlitPage]
+
+
+def main() -> None:
+    """One rerun of the whole page."""
+    st.set_page_config(page_title="LEAP", page_icon="/assets/icon.png", layout="wide")
+    with guarded(), entered() as me:
+        allowed = [page for page in all_pages() if page.allows(me)]
+        made = {page.name: _made(page, default=page is allowed[0]) for page in allowed}
+        st.session_state["pages"] = made
+        chosen = st.navigation(_sections(allowed, made))
+        _who_is_there(me)
+        chosen.run()
+
+
+def run_page(name: str) -> None:
+    """One page without the navigation; raises `NotFound` where the person may not see it."""
+    with guarded(), entered() as me:
+        page = page_named(name)
+        if not page.allows(me):
+            msg = "There is no such page."
+            raise NotFound(msg)
+        page.show(me)
+
+
+def go_to(name: str, **query: str) -> None:
+    """Switch to another page."""
+    pages: Pages = st.session_state["pages"]
+    st.switch_page(pages[name], query_params=query or None)
+
+
+def _made(page: PageSpec, *, default: bool) -> StreamlitPage:
+    return st.Page(
+        partial(run_page, page.name),
+        title=t(page.title),
+        url_path=page.name,
+        default=default,
+        visibility="hidden" if page.hidden else "visible",
+    )
+
+
+def _sections(allowed: list[PageSpec], made: Pages) -> dict[str, list[StreamlitPage]]:
+    found: dict[str, list[StreamlitPage]] = {}
+    for section in Section:
+        pages = [made[page.name] for page in allowed if page.section is section]
+        if pages:
+            found[t(section)] = pages
+    return found
+
+
+def _who_is_there(me: Me) -> None:
+    with st.sidebar:
+        st.caption(plain(me.who.full_name or me.who.email))
+        if st.button(t("Log out"), key="log_out", type="tertiary"):
+            me.console.sessions.logout(me.user_id, me.who.family_id, me.actor)
+            st.rerun()

@@ -1,0 +1,42 @@
+"""The gate: what answers without a login, with one, and with one that is no more."""
+
+from __future__ import annotations
+
+from tests.support.accounts import ADA, PASSWORD
+from tests.support.console import ORIGIN, Desk
+
+
+def test_without_a_login_a_person_is_led_to_it(desk: Desk) -> None:
+    answer = desk.client().get("/recording?id=7", headers={"Accept": "text/html"})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/login?next=%2Frecording%3Fid%3D7"
+
+
+def test_logging_in_gives_a_cookie_that_no_script_reads(desk: Desk) -> None:
+    desk.add(ADA)
+    client = desk.client()
+    answer = client.post(
+        "/login", data={"email": ADA, "password": PASSWORD, "next": "/recording?id=7"}
+    )
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["location"] == "/recording?id=7"
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+
+
+def test_a_form_from_another_site_is_refused(desk: Desk) -> None:
+    desk.add(ADA)
+    answer = desk.client().post(
+        "/login", data={"email": ADA, "password": PASSWORD}, headers={"Origin": "https://evil.test"}
+    )
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_every_answer_has_the_headers_that_protect_it(desk: Desk) -> None:
+    for path in ("/login", "/nowhere", "/health/live", "/assets/page.css"):
+        answer = desk.client().get(path)
+        assert "script-src 'self' 'sha256-" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.request.headers["origin"] == ORIGIN
