@@ -11,12 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from sqlalchemy.orm import configure_mappers
 from starlette.types import ASGIApp
 
 from dashboard.console import Console, install, open_console
 from dashboard.gate import Gate
 from dashboard.headers import script_hashes, security_headers, streamlit_page
 from dashboard.logs import log_as_json
+from dashboard.pages import all_pages
 from dashboard.routes.all import Routes
 from leap_pipeline import logs
 from leap_pipeline.settings import Settings, load_settings
@@ -36,6 +38,7 @@ def make_app(settings: Settings | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
         async with routes.running():
+            _warm_up()
             yield
         console.database.dispose()
 
@@ -47,6 +50,12 @@ def guarded(app: ASGIApp, console: Console) -> Gate:
     """Put the gate before an application."""
     headers = security_headers(console.settings.public_url, script_hashes(streamlit_page()))
     return Gate(app, console, headers)
+
+
+def _warm_up() -> None:
+    """What the first visitor would wait for."""
+    all_pages()
+    configure_mappers()
 
 
 def _told(error: Exception) -> bool:
