@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import ProcessingStage, Recording
-from leap_pipeline.db.models.runs import RecordingRun, StoredObject
+from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.domain.planner import Asset, missing_input, stage_of
 from leap_pipeline.domain.shapes.processing import ProcessingConfig
 from leap_pipeline.domain.shapes.registry import validate_column
@@ -32,6 +31,7 @@ from leap_pipeline.services.planning import ensure_stages, processing_config
 from leap_pipeline.services.projection import Locked, lock_recording, lock_row, refresh_status
 from leap_pipeline.services.quotas import refresh_storage
 from leap_pipeline.services.runs import end_run, requeue, settle_plan
+from leap_pipeline.services.stored_objects import store_object
 from leap_pipeline.services.targets import publish_by_itself
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
@@ -161,7 +161,14 @@ class Work:
             lock_recording(session, self.recording_id)
             for artifact in artifacts:
                 size = self.storage.put(artifact.made, artifact.relative)
-                self._store_object(session, artifact, size)
+                store_object(
+                    session,
+                    self.user_id,
+                    artifact.kind,
+                    artifact.relative,
+                    size,
+                    recording_id=self.recording_id,
+                )
             if begun.stage is not None:
                 self._write_stage_meta(session, begun.stage, stage_meta)
             steps.finish(
@@ -264,23 +271,6 @@ class Work:
         together = {**(row.stage_meta or {}), **meta}
         row.stage_meta = validate_column("processing_stages", "stage_meta", together, kind=stage)
         session.flush()
-
-    def _store_object(self, session: Session, artifact: Artifact, size: int) -> None:
-        row = {
-            "user_id": self.user_id,
-            "recording_id": self.recording_id,
-            "kind": artifact.kind,
-            "path": artifact.relative,
-            "bytes": size,
-        }
-        session.execute(
-            insert(StoredObject)
-            .values(**row)
-            .on_conflict_do_update(
-                index_elements=[StoredObject.user_id, StoredObject.path],
-                set_={"bytes": size, "kind": artifact.kind, "updated_at": func.now()},
-            )
-        )
 
     def _end_row(self, session: Session) -> None:
         row = session.get_one(RecordingRun, self.run_id, options=[lazyload("*")])
