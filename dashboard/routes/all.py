@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from dashboard.console import Console
+from dashboard.routes.connect import ConnectRoutes
 from dashboard.routes.frames import FrameRoutes
 from dashboard.routes.health import HealthRoutes
 from dashboard.routes.login import LoginRoutes
@@ -26,7 +27,14 @@ class Routes:
         self._zoom = ZoomWebhookRoutes(
             ZoomWebhooks(console.database, console.vault, console.settings)
         )
-        self._parts = (LoginRoutes(console), HealthRoutes(console), FrameRoutes(), self._zoom)
+        self._connect = ConnectRoutes(console)
+        self._parts = (
+            LoginRoutes(console),
+            HealthRoutes(console),
+            FrameRoutes(),
+            self._zoom,
+            self._connect,
+        )
 
     def routes(self) -> list[BaseRoute]:
         """For a Starlette application."""
@@ -37,4 +45,5 @@ class Routes:
     async def running(self) -> AsyncIterator[None]:
         """For the application's lifespan."""
         yield
+        self._connect.close()
         self._zoom.close()
