@@ -24,6 +24,8 @@ LEAP_LOCATION, AUTOMATION_LOCATION = "leap", "automation"
 LEAP_MODULE = "leap_pipeline.orchestration.definitions"
 AUTOMATION_MODULE = "leap_pipeline.orchestration.automation.definitions"
 LOOPBACK = "127.0.0.1"
+# Where the console passes the webserver on to admins; the webserver has it in all its addresses.
+WEB_PREFIX = "/dagster"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ def code_servers(settings: Settings) -> tuple[CodeServer, CodeServer]:
         CodeServer(LEAP_LOCATION, LEAP_MODULE, settings.code_server_port),
         CodeServer(AUTOMATION_LOCATION, AUTOMATION_MODULE, settings.automation_server_port),
     )
+
+
+def webserver_url(settings: Settings) -> str:
+    """Where Dagster's webserver answers; nobody logs in there, so it listens on loopback alone."""
+    return f"http://{LOOPBACK}:{settings.dagster_port}{WEB_PREFIX}"
 
 
 def workspace_config(settings: Settings) -> dict[str, object]:

@@ -16,9 +16,11 @@ from leap_pipeline.commands.context import Platform, open_platform, print_json, 
 from leap_pipeline.commands.dagster_home import (
     AUTOMATION_LOCATION,
     LOOPBACK,
+    WEB_PREFIX,
     CodeServer,
     code_servers,
     environment,
+    webserver_url,
     workspace_file,
     write_dagster_home,
 )
@@ -49,10 +51,11 @@ def parts(settings: Settings) -> list[Part]:
     env = environment(settings)
     port, workspace = str(settings.dagster_port), str(workspace_file(settings))
     web = ["dagster_webserver", "-h", LOOPBACK, "-p", port, "-w", workspace]
+    web += ["--path-prefix", WEB_PREFIX]
     daemon = ["dagster._daemon", "run", "-w", workspace]
     found = [_code_server(server, env) for server in code_servers(settings)]
     found += [
-        Part("dagster-webserver", _module(*web), env, url=f"http://{LOOPBACK}:{port}"),
+        Part("dagster-webserver", _module(*web), env, url=webserver_url(settings)),
         Part("dagster-daemon", _module(*daemon), env),
     ]
     found.append(_console(settings, env))

@@ -21,7 +21,7 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 from pydantic import BaseModel
 
-from leap_pipeline.commands.dagster_home import AUTOMATION_LOCATION, LOOPBACK
+from leap_pipeline.commands.dagster_home import AUTOMATION_LOCATION, webserver_url
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import resolve
 from leap_pipeline.errors import LeapError, TransientError
@@ -104,8 +104,8 @@ def next_step(seen: Seen, wanted: str, loaded: str | None, now: float) -> Step:
 class DagsterUi:
     """Dagster's GraphQL (https://docs.dagster.io/api/graphql) on its loopback port."""
 
-    def __init__(self, port: int) -> None:
-        self._url = f"http://{LOOPBACK}:{port}/graphql"
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/graphql"
 
     def loaded(self) -> str | None:
         """The fingerprint of the rows that the webserver shows; None where it shows none."""
@@ -166,7 +166,7 @@ def automation_mirror(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     seen = Seen.model_validate_json(context.cursor) if context.cursor else Seen()
     try:
         seen, said = mirror(
-            context.instance, DagsterUi(settings.dagster_port), settings, seen, datetime.now(UTC)
+            context.instance, DagsterUi(webserver_url(settings)), settings, seen, datetime.now(UTC)
         )
     except LeapError as error:
         said = str(error)

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from sqlalchemy import insert, select, update
 
+from leap_pipeline.commands.dagster_home import webserver_url
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.automation import AutomationFiring, AutomationJob
 from leap_pipeline.domain.identity import job_name
@@ -140,7 +141,7 @@ class Clockwork:
         """Dagster's answer; an empty one while its webserver is not up."""
         try:
             answer = httpx.post(
-                f"http://127.0.0.1:{self.settings.dagster_port}/graphql",
+                f"{webserver_url(self.settings)}/graphql",
                 json={"query": query, "variables": variables},
                 timeout=60,
                 trust_env=False,
