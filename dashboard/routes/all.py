@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from dashboard.console import Console
-from dashboard.routes.connect import ConnectRoutes
+from dashboard.routes.dagster import DagsterRoutes
 from dashboard.routes.frames import FrameRoutes
 from dashboard.routes.health import HealthRoutes
 from dashboard.routes.login import LoginRoutes
@@ -27,13 +27,13 @@ class Routes:
         self._zoom = ZoomWebhookRoutes(
             ZoomWebhooks(console.database, console.vault, console.settings)
         )
-        self._connect = ConnectRoutes(console)
+        self._dagster = DagsterRoutes(console)
         self._parts = (
             LoginRoutes(console),
             HealthRoutes(console),
             FrameRoutes(),
             self._zoom,
-            self._connect,
+            self._dagster,
         )
 
     def routes(self) -> list[BaseRoute]:
@@ -45,5 +45,5 @@ class Routes:
     async def running(self) -> AsyncIterator[None]:
         """For the application's lifespan."""
         yield
-        self._connect.close()
+        await self._dagster.close()
         self._zoom.close()
