@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from dashboard.console import Console
+from dashboard.routes.connect import ConnectRoutes
 from dashboard.routes.dagster import DagsterRoutes
 from dashboard.routes.frames import FrameRoutes
 from dashboard.routes.health import HealthRoutes
@@ -28,11 +29,13 @@ class Routes:
             ZoomWebhooks(console.database, console.vault, console.settings)
         )
         self._dagster = DagsterRoutes(console)
+        self._connect = ConnectRoutes(console)
         self._parts = (
             LoginRoutes(console),
             HealthRoutes(console),
             FrameRoutes(),
             self._zoom,
+            self._connect,
             self._dagster,
         )
 
@@ -46,4 +49,5 @@ class Routes:
         """For the application's lifespan."""
         yield
         await self._dagster.close()
+        self._connect.close()
         self._zoom.close()
