@@ -27,8 +27,9 @@ demo: $(READY) ## The main job on a real recording: ingest, trim, transcribe, to
 up: $(READY) ## Start PostgreSQL, Dagster and all that belongs to LEAP; Ctrl-C stops it
 	@$(BIN)/leap up
 
-test: $(READY) ## Every test, on up to 4 cores; PYTEST_ARGS="-k name" for some
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+# One more than there are cores: a third of the time the tests wait for processes and clocks.
+test: $(READY) ## Every test, several at once; PYTEST_ARGS="-k name" for some
+	@$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) < 4 ? $$(getconf _NPROCESSORS_ONLN) + 1 : 4 )) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(READY) ## ruff, mypy strict, import rules, the asset graph
 	@$(BIN)/ruff check .
@@ -103,6 +104,9 @@ bench-refresh: $(READY) ## Ten workers under tokens of two seconds: no family ma
 bench-together: $(READY) ## Uploads that a platform turned away together: when they come back
 	@$(BIN)/python -m benchmarks.together
 
+bench-console: $(READY) ## The recordings page at 1,000,000 recordings: reruns, 50 sessions, memory
+	@$(BIN)/python -m benchmarks.console
+
 lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
@@ -110,4 +114,4 @@ lock: $(READY) ## Resolve the dependencies again into requirements.lock
 clean: ## Remove the environment and the caches, never the data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-poll bench-clockwork bench-ticks bench-limits bench-chaos bench-download bench-zoom-truth bench-publish bench-upload bench-refresh bench-together lock clean
+.PHONY: help env demo up test check format init-db migrate migrate-down db-version db-history recreate-db bench-overhead bench-scale bench-matching bench-poll bench-clockwork bench-ticks bench-limits bench-chaos bench-download bench-zoom-truth bench-publish bench-upload bench-refresh bench-together bench-console lock clean

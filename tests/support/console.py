@@ -141,7 +141,12 @@ def served(settings: Settings, log: Path) -> Iterator[str]:
         subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=out, stderr=out) as child,
     ):
         try:
-            wait_for(lambda: _lives(url), seconds=START_SECONDS, what="The console")
+            wait_for(
+                lambda: child.poll() is not None or _lives(url),
+                seconds=START_SECONDS,
+                what="The console",
+            )
+            assert child.poll() is None, log.read_text()[-2000:]
             yield url
         finally:
             child.kill()
