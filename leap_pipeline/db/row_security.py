@@ -74,6 +74,7 @@ TABLES: Mapping[str, Access] = {
     "output_targets": OWN,
     "recording_runs": OWN,
     "recording_holds": OWN,
+    "bulk_actions": OWN,
     "stored_objects": OWN,
     "recording_templates": OWN,
     "input_sources": OWN,

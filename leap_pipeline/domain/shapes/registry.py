@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from leap_pipeline.domain.matching import MatchingRules
 from leap_pipeline.domain.quotas import ChangeType
-from leap_pipeline.domain.shapes import accounts, publishing, results, sources
+from leap_pipeline.domain.shapes import accounts, bulk, publishing, results, sources
 from leap_pipeline.domain.shapes.base import Partial, ShapeError, parse, refuse_unstorable
 from leap_pipeline.domain.shapes.processing import (
     ProcessingConfig,
@@ -47,6 +47,8 @@ COLUMNS: Mapping[Column, type[BaseModel]] = {
     ("recordings", "main_topics"): results.MainTopics,
     ("recordings", "processing_preferences"): RecordingPreferences,
     ("recording_runs", "selection"): results.RunSelection,
+    ("bulk_actions", "parameters"): bulk.BulkParameters,
+    ("bulk_actions", "refusals"): bulk.BulkRefusals,
     ("upload_sessions", "sent"): results.Sent,
     ("celery_beat_schedule_entry", "args"): accounts.BeatArgs,
     ("celery_beat_schedule_entry", "kwargs"): accounts.BeatKwargs,

@@ -192,6 +192,17 @@ WRONG: dict[str, list[tuple[Any, list[str]]]] = {
         ("audio", ["selection"]),
         (["audio", 3], ["selection[1]"]),
     ],
+    "bulk_actions.parameters": [
+        ({"why": "no"}, ["parameters.why"]),
+        ({"reason": ""}, ["parameters.reason"]),
+        ({"stage": "DUB"}, ["parameters.stage"]),
+        ({"platforms": ["YOUTUBE", "DISC"]}, ["parameters.platforms[1]"]),
+    ],
+    "bulk_actions.refusals": [
+        ({"3": "no"}, ["refusals"]),
+        ([{"recording_id": 0, "sentence": "no"}], ["refusals[0].recording_id"]),
+        ([{"recording_id": 3}], ["refusals[0].sentence"]),
+    ],
     "upload_sessions.sent": [
         ({"title": 5}, ["sent.title"]),
         ({"caption": []}, ["sent.caption"]),
