@@ -6,27 +6,23 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from sqlalchemy import func, select
 
 from leap_pipeline.commands.context import Platform as Opened
 from leap_pipeline.commands.context import known_recording, open_platform, print_json, say
 from leap_pipeline.commands.preview import WILL, WOULD, difference_lines
 from leap_pipeline.commands.publish_lines import as_document, as_lines
 from leap_pipeline.commands.steer import HERE
-from leap_pipeline.db.models.publishing import UploadSession
-from leap_pipeline.db.models.recordings import OutputTarget, Recording
-from leap_pipeline.db.models.templates import OutputPreset
 from leap_pipeline.domain.permissions import Rights
 from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import InputError, UserActionError
-from leap_pipeline.publishing.uploader import Video
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services import published
-from leap_pipeline.services.platform_accounts import PlatformAccounts
+from leap_pipeline.services.concurrency import owner_of
 from leap_pipeline.services.preview import load_preview
 from leap_pipeline.services.publish_status import target_lines
 from leap_pipeline.services.published import Editor
+from leap_pipeline.services.published_by_hand import Desk, retract_video, settle_upload
 from leap_pipeline.services.runs import Requested, why_nothing
 from leap_pipeline.services.targets import request_publishing
 from leap_pipeline.supervisor.status import daemon_alive
@@ -124,11 +120,7 @@ def retract(
     number = known_recording(opened, recording)
     if not yes:
         typer.confirm(f"Delete the {PLATFORM_NAMES[on]} video of recording {number}?", abort=True)
-    user_id, credential_id = _account(opened, number, on, of_upload=True)
-    vault = load_vault(opened.settings)
-    with PlatformAccounts(opened.database, vault, opened.settings) as accounts:
-        publisher = accounts.publisher(user_id, credential_id, on)
-        published.retract(opened.database, publisher, user_id, number, on, EDITOR, reason)
+    retract_video(_desk(opened), _owner(opened, number), number, on, EDITOR, reason)
     say(f"{PLATFORM_NAMES[on]}: the video of recording {number} is gone.")
 
 
@@ -150,14 +142,7 @@ def settle(
         raise InputError(msg)
     opened = open_platform()
     number = known_recording(opened, recording)
-    user_id, credential_id = _account(opened, number, on)
-    found: Video | None = None
-    if video is not None:
-        vault = load_vault(opened.settings)
-        with PlatformAccounts(opened.database, vault, opened.settings) as accounts:
-            found = accounts.known_video(user_id, credential_id, on, video)
-    with opened.database.system() as session:
-        published.settle_doubt(session, number, on, found, datetime.now(UTC), EDITOR)
+    found = settle_upload(_desk(opened), _owner(opened, number), number, on, video, EDITOR)
     what = f"{found.url} is its video" if found is not None else "it is sent again"
     say(f"{PLATFORM_NAMES[on]}: {what}.")
 
@@ -169,24 +154,10 @@ def _queued(opened: Opened, requested: Requested) -> str:
     return f"queued (run {requested.run_id}){waits}"
 
 
-def _account(
-    opened: Opened, recording_id: int, platform: Platform, *, of_upload: bool = False
-) -> tuple[str, int]:
-    """The owner, and the account that the target's preset has; or that the video was sent with."""
-    of_preset = OutputPreset.credential_id
-    account = func.coalesce(UploadSession.credential_id, of_preset) if of_upload else of_preset
+def _desk(opened: Opened) -> Desk:
+    return Desk(opened.database, load_vault(opened.settings), opened.settings)
+
+
+def _owner(opened: Opened, recording_id: int) -> str:
     with opened.database.system() as session:
-        row = session.execute(
-            select(Recording.user_id, account)
-            .join(OutputTarget, OutputTarget.recording_id == Recording.id)
-            .outerjoin(OutputPreset, OutputPreset.id == OutputTarget.preset_id)
-            .outerjoin(UploadSession, UploadSession.target_id == OutputTarget.id)
-            .where(Recording.id == recording_id, OutputTarget.target_type == platform)
-        ).one_or_none()
-    if row is None or row[0] is None or row[1] is None:
-        msg = (
-            f"Recording {recording_id} has no preset with a {PLATFORM_NAMES[platform]} account: "
-            "choose one in its template's preset."
-        )
-        raise UserActionError(msg)
-    return row[0], row[1]
+        return owner_of(session, recording_id) or ""

@@ -151,6 +151,7 @@ class _Opened:
             size = self.storage.put(made, self.paths.topics)
         owner = row.user_id or ""
         store_object(self.session, owner, KIND, self.paths.topics, size, recording_id=row.id)
+        row.transcription_dir = row.transcription_dir or self.paths.transcriptions
         self.session.flush()
         refresh_storage(self.session, owner, datetime.now(UTC))
 
