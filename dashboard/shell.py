@@ -14,8 +14,8 @@ from dashboard.session import Me, entered
 from dashboard.texts import t
 from dashboard.words import plain
 from leap_pipeline.errors import NotFound
+from leap_pipeline.supervisor.status import daemon_alive
 
-ICON = "dashboard/web/assets/icon.png"
 Pages = Mapping[str, StreamlitPage]
 
 
@@ -28,6 +28,7 @@ def main() -> None:
         st.session_state["pages"] = made
         chosen = st.navigation(_sections(allowed, made))
         _who_is_there(me)
+        _say_if_nobody_works(me)
         chosen.run()
 
 
@@ -72,3 +73,10 @@ def _who_is_there(me: Me) -> None:
         if st.button(t("Log out"), key="log_out", type="tertiary"):
             me.console.sessions.logout(me.user_id, me.who.family_id, me.actor)
             st.rerun()
+
+
+def _say_if_nobody_works(me: Me) -> None:
+    if not daemon_alive(me.console.settings):
+        st.warning(
+            t("Dagster is not running: what you ask for is kept, and carried out once it is back.")
+        )

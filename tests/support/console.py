@@ -24,6 +24,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 import dashboard.session
+import dashboard.shell
 from dashboard.asgi import SCRIPT, guarded
 from dashboard.bindings import BINDINGS
 from dashboard.console import Console, install
@@ -119,6 +120,7 @@ def make_desk(database: Database, settings: Settings, patch: pytest.MonkeyPatch)
     # Every AppTest has the same session id, and no websocket's headers.
     patch.setattr(BINDINGS, "bind", lambda _session, _family: True)
     patch.setattr(dashboard.session, "family_of_connection", lambda: st.session_state.get(FAMILY))
+    patch.setattr(dashboard.shell, "daemon_alive", lambda _settings: True)
     return Desk(console)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard import shell
 from dashboard.pages import all_pages
 from leap_pipeline.domain.permissions import Permission, Role
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.users import set_active
+from leap_pipeline.supervisor.status import daemon_alive
 from tests.support.accounts import ADA
 from tests.support.console import Desk
 
@@ -55,3 +57,13 @@ def test_logging_out_ends_the_login(desk: Desk) -> None:
     page.button(key="log_out").click().run()
     assert not page.title
     assert page.warning
+
+
+def test_a_page_says_that_nobody_carries_out_what_is_asked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.add(ADA)
+    monkeypatch.setattr(shell, "daemon_alive", daemon_alive)  # no `leap up` runs in this home
+    page = desk.open(ADA, "")
+    assert [each.value for each in page.title] == ["Recordings"]
+    assert "Dagster is not running" in page.warning[0].value
