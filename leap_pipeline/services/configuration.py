@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, lazyload
@@ -25,13 +26,27 @@ from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import InputError
 
 
-def load_configuration(session: Session, recording_id: int) -> Configuration:
+@dataclass(frozen=True)
+class UnsavedTemplate:
+    """The documents of a template as somebody types them; `id` is None for a new one."""
+
+    id: int | None
+    name: str
+    processing_config: object = None
+    metadata_config: object = None
+    output_config: object = None
+
+
+def load_configuration(
+    session: Session, recording_id: int, *, template: UnsavedTemplate | None = None
+) -> Configuration:
     """Everything that is said about a recording, presets included: 3 statements at most.
 
-    Raises `InputError` where there is no such recording, where what is said of the output is
-    wrong, and where a platform has two presets.
+    With a `template` as if the recording had that one, whichever it has. Raises `InputError` where
+    there is no such recording, where what is said of the output is wrong, and where a platform has
+    two presets.
     """
-    placed = list(_placed(session, recording_id))
+    placed = list(_placed(session, recording_id, template))
     chosen = configuration(placed).output().value.preset_ids
     return configuration(placed, _presets(session, recording_id, chosen) if chosen else ())
 
@@ -41,7 +56,13 @@ def load_processing(session: Session, recording_id: int) -> Configuration:
     return configuration(_placed(session, recording_id))
 
 
-def _placed(session: Session, recording_id: int) -> Placed:
+def load_defaults(session: Session, user_id: str) -> Configuration:
+    """What holds for a user where neither template nor recording says otherwise: 2 statements."""
+    own = session.scalars(select(UserConfig).where(UserConfig.user_id == user_id)).one_or_none()
+    return configuration([*_bases(session, user_id), *_of_user(own)])
+
+
+def _placed(session: Session, recording_id: int, unsaved: UnsavedTemplate | None = None) -> Placed:
     found = session.execute(
         select(Recording.user_id, Recording.processing_preferences, UserConfig, RecordingTemplate)
         .outerjoin(UserConfig, UserConfig.user_id == Recording.user_id)
@@ -60,6 +81,20 @@ def _placed(session: Session, recording_id: int) -> Placed:
         raise InputError(msg)
     user_id, preferences, own, template = found
     yield from _bases(session, user_id)
+    yield from _of_user(own)
+    if unsaved is not None:
+        template = unsaved
+    if template is not None:
+        yield from of_template(
+            Origin(OriginKind.TEMPLATE, template.id, template.name if template.id else None),
+            processing=template.processing_config,
+            metadata=template.metadata_config,
+            output=template.output_config,
+        )
+    yield from of_recording(Origin(OriginKind.RECORDING, recording_id), preferences)
+
+
+def _of_user(own: UserConfig | None) -> Placed:
     if own is not None:
         yield from of_user(
             Origin(OriginKind.USER, own.id),
@@ -68,14 +103,6 @@ def _placed(session: Session, recording_id: int) -> Placed:
             metadata=own.metadata_config,
             upload=own.upload_config,
         )
-    if template is not None:
-        yield from of_template(
-            Origin(OriginKind.TEMPLATE, template.id, template.name),
-            processing=template.processing_config,
-            metadata=template.metadata_config,
-            output=template.output_config,
-        )
-    yield from of_recording(Origin(OriginKind.RECORDING, recording_id), preferences)
 
 
 def _bases(session: Session, user_id: str | None) -> Placed:

@@ -146,6 +146,34 @@ def count_recordings(session: Session, user_id: str, *conditions: ColumnElement[
     )
 
 
+def names_of(session: Session, user_id: str, recording_ids: Sequence[int]) -> dict[int, str]:
+    """Names by id, for a page of a preview's ids."""
+    rows = session.execute(
+        select(Recording.id, Recording.display_name)
+        .where(Recording.user_id == user_id, with_ids(recording_ids))
+        .order_by(Recording.id)
+    )
+    return {row.id: row.display_name for row in rows}
+
+
+def names_kept(
+    session: Session, user_id: str, template_id: int, without: Sequence[int], number: int
+) -> dict[int, str]:
+    """Names by id of the newest recordings that a template has, some left out."""
+    rows = session.execute(
+        select(Recording.id, Recording.display_name)
+        .where(
+            Recording.user_id == user_id,
+            THERE,
+            Recording.template_id == template_id,
+            ~with_ids(without),
+        )
+        .order_by(Recording.id.desc())
+        .limit(number)
+    )
+    return {row.id: row.display_name for row in rows}
+
+
 def write_mapping(
     session: Session,
     user_id: str,

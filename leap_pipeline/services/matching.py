@@ -37,6 +37,8 @@ from leap_pipeline.services.match_rows import (
     keep_template,
     load_candidates,
     lock_matching,
+    names_kept,
+    names_of,
     of_another_template,
     recordings_in_batches,
     recordings_with_ids,
@@ -78,11 +80,15 @@ class Changes:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would be done, and the names of the first recordings of each kind by id."""
+    """What would be done, and the names of the first recordings of each kind by id.
+
+    `kept` are the newest of those that the template has and takes.
+    """
 
     changes: Changes
     mapped: Mapping[int, str]
     unmapped: Mapping[int, str]
+    kept: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -169,30 +175,16 @@ def preview(
     the template's rematch once it has the rules and is live. Raises as `rematch` does, and
     `ShapeError` for rules that cannot be saved.
     """
-    candidates = load_candidates(session, user_id)
-    subject = _NEW if template_id is None else _find(candidates, template_id)
+    candidates, subject = _with_rules(load_candidates(session, user_id), template_id, rules)
     if rules is None:
         _require_live(subject)
-    else:
-        parse(MatchingRules, rules, "matching_rules")
-        subject = replace(subject, rules=rules, is_active=True, is_draft=False)
-    others = [each for each in candidates if each.id != subject.id]
-    changes = _changes(session, user_id, [*others, subject], subject.id)
+    changes = _changes(session, user_id, candidates, subject.id)
     return Preview(
         changes,
         names_of(session, user_id, changes.mapped[:sample]),
         names_of(session, user_id, changes.unmapped[:sample]),
+        names_kept(session, user_id, subject.id, changes.unmapped, sample),
     )
-
-
-def names_of(session: Session, user_id: str, recording_ids: Sequence[int]) -> dict[int, str]:
-    """Names by id, for a page of a preview's ids."""
-    rows = session.execute(
-        select(Recording.id, Recording.display_name)
-        .where(Recording.user_id == user_id, with_ids(recording_ids))
-        .order_by(Recording.id)
-    )
-    return {row.id: row.display_name for row in rows}
 
 
 def unmap(session: Session, user_id: str, recording_ids: Iterable[int]) -> tuple[int, ...]:
@@ -203,8 +195,17 @@ def unmap(session: Session, user_id: str, recording_ids: Iterable[int]) -> tuple
     return tuple(write_mapping(session, user_id, ids, THERE, mapped, template_id=None))
 
 
-def explain_recording(session: Session, recording_id: int) -> Explained:
-    """Why a recording would get its template, and why not the others; raises `NotFound`."""
+def explain_recording(
+    session: Session,
+    recording_id: int,
+    *,
+    template_id: int | None = None,
+    rules: Mapping[str, Any] | None = None,
+) -> Explained:
+    """Why a recording would get its template, and why not the others; raises `NotFound`.
+
+    With rules as if a new template had them, or that one, and were live; raises as `preview` does.
+    """
     row = session.execute(
         select(
             Recording.user_id,
@@ -217,8 +218,26 @@ def explain_recording(session: Session, recording_id: int) -> Explained:
         msg = f"There is no recording {recording_id}: `leap status` lists the ones there are."
         raise NotFound(msg)
     candidates = load_candidates(session, row.user_id) if row.user_id else []
+    if rules is not None:
+        candidates, _ = _with_rules(candidates, template_id, rules)
     told = explain(candidates, row.display_name, row.input_source_id)
     return Explained(recording_id, row.template_id, told)
+
+
+def explain_name(session: Session, user_id: str, name: str) -> Explanation:
+    """Which template would take a recording of that name, whatever its source, and why."""
+    return explain(load_candidates(session, user_id), name, None)
+
+
+def _with_rules(
+    candidates: list[Candidate], template_id: int | None, rules: Mapping[str, Any] | None
+) -> tuple[list[Candidate], Candidate]:
+    """The templates and the one in question: as it is, or live with other rules."""
+    subject = _NEW if template_id is None else _find(candidates, template_id)
+    if rules is not None:
+        parse(MatchingRules, rules, "matching_rules")
+        subject = replace(subject, rules=rules, is_active=True, is_draft=False)
+    return [*(each for each in candidates if each.id != subject.id), subject], subject
 
 
 def _carry_out(

@@ -32,7 +32,7 @@ from leap_pipeline.publishing.vk.listing import listing as vk_listing
 from leap_pipeline.publishing.vk.listing import notes as vk_notes
 from leap_pipeline.publishing.youtube.listing import notes as youtube_notes
 from leap_pipeline.publishing.youtube.listing import sent as youtube_listing
-from leap_pipeline.services.configuration import load_configuration
+from leap_pipeline.services.configuration import UnsavedTemplate, load_configuration
 from leap_pipeline.services.thumbnails import find_thumbnail
 from leap_pipeline.storage.local import LocalStorage
 from leap_pipeline.storage.paths import RecordingPaths
@@ -84,13 +84,16 @@ def load_publication(
     recording_id: int,
     platform: Platform,
     now: datetime,
+    *,
+    template: UnsavedTemplate | None = None,
 ) -> Publication:
     """What the recording's configuration and results come to on a platform.
 
-    `now` is the time of publishing where it was not begun before. Raises `InputError` where there
+    `now` is the time of publishing where it was not begun before; with a `template` as if the
+    recording had that one. Raises `InputError` where there
     is no such recording, and where what is configured for it is wrong, naming row and path.
     """
-    found = load_configuration(session, recording_id)
+    found = load_configuration(session, recording_id, template=template)
     settings = found.metadata(platform).value
     given = _Given(session, recording_id)
     preset = found.presets.get(platform)

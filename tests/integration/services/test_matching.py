@@ -17,6 +17,7 @@ from leap_pipeline.domain.match_explanation import Outcome
 from leap_pipeline.domain.shapes.base import ShapeError
 from leap_pipeline.errors import NotFound, UserActionError
 from leap_pipeline.services import match_rows
+from leap_pipeline.services.match_rows import names_of
 from leap_pipeline.services.matching import (
     Changes,
     Preview,
@@ -24,7 +25,6 @@ from leap_pipeline.services.matching import (
     match_recording,
     match_recordings,
     matcher_of,
-    names_of,
     preview,
     rematch,
     template_created,
