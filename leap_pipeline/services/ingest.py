@@ -53,11 +53,12 @@ class _Taken(Exception):
 
 @dataclass(frozen=True)
 class _Incoming:
-    path: Path
+    file_name: str
     name: str
     key: str
     size: int
     media: MediaInfo
+    written: datetime
 
 
 def ingest_file(
@@ -67,15 +68,21 @@ def ingest_file(
     path: Path,
     *,
     email: str,
+    file_name: str | None = None,
+    keep: bool = True,
     progress: ProgressCallback = ignore,
 ) -> Ingested:
-    """Take a video file over; raises `InputError` or `QuotaExceeded` with nothing left."""
+    """Take a video file over; raises `InputError` or `QuotaExceeded` with nothing left.
+
+    `file_name` is what its owner calls it, where the path does not say so. Without `keep` the file
+    itself is moved, which must lie in the storage's scratch.
+    """
     with database.system() as session:
         user = find_user(session, email)
         user_id, slug = user.id, user.user_slug
     media = require_lecture(path)
     key = f"sha256:{digest(path, lambda fraction: progress(fraction * 0.4))}"
-    incoming = _Incoming(path, clean_name(path.stem), key, path.stat().st_size, media)
+    incoming = _incoming(path, Path(file_name or path.name), key, media)
     with database.tenant(user_id) as session:
         known = _known(session, user_id, slug, key)
         if known is None:
@@ -85,12 +92,16 @@ def ingest_file(
     storage.sweep_scratch("ingest-", idle=ABANDONED_SECONDS)
     with storage.scratch(f"ingest-{ULID()}") as folder:
         copy = folder / "source"
-        copy_verified(
-            path,
-            copy,
-            key.removeprefix("sha256:"),
-            lambda fraction: progress(0.4 + fraction * 0.6),
-        )
+        if keep:
+            copy_verified(
+                path,
+                copy,
+                key.removeprefix("sha256:"),
+                lambda fraction: progress(0.4 + fraction * 0.6),
+            )
+        else:
+            path.replace(copy)
+            storage.settle(copy)
         try:
             return _store(database, storage, settings, incoming, copy, user_id, slug)
         except _Taken:
@@ -122,7 +133,7 @@ def _store(
             session.add(recording)
             session.flush()
             paths = RecordingPaths(slug, recording.id)
-            final = paths.source(storage_suffix(incoming.path))
+            final = paths.source(storage_suffix(Path(incoming.file_name)))
             _claim_key(session, recording, incoming, final)
             size = storage.put(copy, final)
             session.add(
@@ -179,13 +190,25 @@ def source_file(meta: Mapping[str, Any] | None) -> tuple[str, int]:
     return str(content["stored_path"]), int(content["bytes"])
 
 
+def _incoming(path: Path, called: Path, key: str, media: MediaInfo) -> _Incoming:
+    found = path.stat()
+    return _Incoming(
+        file_name=clean_name(called.name),
+        name=clean_name(called.stem),
+        key=key,
+        size=found.st_size,
+        media=media,
+        written=datetime.fromtimestamp(found.st_mtime, tz=UTC),
+    )
+
+
 def _recording(settings: Settings, incoming: _Incoming, user_id: str) -> Recording:
     duration = round(incoming.media.duration)
     blank = duration < settings.blank_max_seconds or incoming.size < settings.blank_max_bytes
     return Recording(
         user_id=user_id,
         display_name=incoming.name,
-        start_time=datetime.fromtimestamp(incoming.path.stat().st_mtime, tz=UTC),
+        start_time=incoming.written,
         duration=duration,
         video_file_size=incoming.size,
         blank_record=blank,
@@ -195,7 +218,7 @@ def _recording(settings: Settings, incoming: _Incoming, user_id: str) -> Recordi
 def _claim_key(session: Session, recording: Recording, incoming: _Incoming, final: str) -> None:
     """Write the source row; raises `_Taken` where another ingest of the same file came first."""
     meta = {
-        "file_name": clean_name(incoming.path.name),
+        "file_name": incoming.file_name,
         "stored_path": final,
         "bytes": incoming.size,
     }
