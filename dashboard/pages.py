@@ -41,11 +41,12 @@ class PageSpec:
 @cache
 def all_pages() -> tuple[PageSpec, ...]:
     """The first one is where everybody begins."""
-    from dashboard.app_pages import recording, recordings
+    from dashboard.app_pages import recording, recordings, upload
 
     return (
         PageSpec("recordings", "Recordings", Section.WORK, recordings.show),
         PageSpec("recording", "Recording", Section.WORK, recording.show, hidden=True),
+        PageSpec("upload", "Upload", Section.WORK, upload.show),
     )
 
 

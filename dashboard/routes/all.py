@@ -12,9 +12,13 @@ from starlette.staticfiles import StaticFiles
 from dashboard.console import Console
 from dashboard.routes.connect import ConnectRoutes
 from dashboard.routes.dagster import DagsterRoutes
+from dashboard.routes.exports import ExportRoutes
 from dashboard.routes.frames import FrameRoutes
 from dashboard.routes.health import HealthRoutes
 from dashboard.routes.login import LoginRoutes
+from dashboard.routes.media import MediaRoutes
+from dashboard.routes.player import PlayerRoutes
+from dashboard.routes.uploads import UploadRoutes
 from dashboard.routes.zoom_webhook import ZoomWebhookRoutes
 from leap_pipeline.services.webhooks import ZoomWebhooks
 
@@ -34,6 +38,10 @@ class Routes:
             LoginRoutes(console),
             HealthRoutes(console),
             FrameRoutes(),
+            MediaRoutes(console),
+            PlayerRoutes(console),
+            UploadRoutes(console),
+            ExportRoutes(console),
             self._zoom,
             self._connect,
             self._dagster,
