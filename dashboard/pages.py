@@ -41,12 +41,31 @@ class PageSpec:
 @cache
 def all_pages() -> tuple[PageSpec, ...]:
     """The first one is where everybody begins."""
-    from dashboard.app_pages import recording, recordings, upload
+    from dashboard.app_pages import (
+        presets,
+        recording,
+        recordings,
+        template,
+        templates,
+        thumbnails,
+        upload,
+    )
 
     return (
         PageSpec("recordings", "Recordings", Section.WORK, recordings.show),
         PageSpec("recording", "Recording", Section.WORK, recording.show, hidden=True),
         PageSpec("upload", "Upload", Section.WORK, upload.show),
+        PageSpec("templates", "Templates", Section.SETUP, templates.show),
+        PageSpec(
+            "template",
+            "Template",
+            Section.SETUP,
+            template.show,
+            permission=Permission.CREATE_TEMPLATES,
+            hidden=True,
+        ),
+        PageSpec("presets", "Presets", Section.SETUP, presets.show),
+        PageSpec("thumbnails", "Thumbnails", Section.SETUP, thumbnails.show),
     )
 
 

@@ -18,13 +18,14 @@ from dashboard.texts import clock, t, tn
 from dashboard.words import html, plain
 from leap_pipeline.db.repositories.recordings import RecordingFilter, Recordings
 from leap_pipeline.domain.match_explanation import Explanation, Outcome
+from leap_pipeline.domain.matching import TAKING
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import InputError
 from leap_pipeline.services import matching
 from leap_pipeline.services.publication import Publication, load_publication, sent_of
 
 NAMES = {Platform.YOUTUBE: "YouTube", Platform.VK: "VK"}
-FRESH_SECONDS = 20
+FRESH_SECONDS = 60
 MOST_NAMES = 8
 MOST_FOUND = 20
 LIST = "margin:0;padding-left:1.1rem;overflow-wrap:anywhere"
@@ -45,6 +46,8 @@ def _taken(session: Session, editing: Editing, typed: Typed) -> matching.Preview
     if RULES in typed.problems:
         return None
     rules = typed.documents[RULES]
+    if editing.template_id is None and not any(rules.get(kind) for kind in TAKING):
+        return matching.Preview(matching.Changes(), {}, {}, {})
     asked = (editing.template_id, json.dumps(rules, sort_keys=True))
     if editing.found is not None:
         at, last, found = editing.found

@@ -28,6 +28,7 @@ from leap_pipeline.services.thumbnails import (
 IN_A_ROW = 3
 PAGE = 24
 MOST_TOLD = 4
+ADDED = "pictures_added"
 TAKEN = ["png", "jpg", "jpeg", "webp"]
 
 
@@ -47,18 +48,20 @@ def show(me: Me) -> None:
 
 
 def _upload(me: Me, owner: Owner) -> None:
-    with st.expander(t("Add a picture")), st.form("add_picture", border=False):
+    # After a success it is another form, with nothing in it.
+    key = f"picture:{st.session_state.get(ADDED, 0)}"
+    with st.expander(t("Add a picture")), st.form(f"{key}:form", border=False):
         given = st.file_uploader(
             t("A PNG, JPEG or WebP, best of 1280×720"),
             type=TAKEN,
             max_upload_size=LARGEST_GIVEN // 2**20,
-            key="picture_file",
+            key=f"{key}:file",
         )
         name = st.text_input(
-            t("What to call it"), key="picture_name", placeholder=t("As the file is called")
+            t("What to call it"), key=f"{key}:name", placeholder=t("As the file is called")
         )
-        replaces = st.checkbox(t("In place of the one of that name"), key="picture_replace")
-        sent = st.form_submit_button(t("Add"), type="primary", key="picture_add")
+        replaces = st.checkbox(t("In place of the one of that name"), key=f"{key}:replace")
+        sent = st.form_submit_button(t("Add"), type="primary", key=f"{key}:add")
     if not sent:
         return
     if given is None:
@@ -78,6 +81,7 @@ def _upload(me: Me, owner: Owner) -> None:
     except UserActionError as error:
         st.error(plain(str(error)))
         return
+    st.session_state[ADDED] = st.session_state.get(ADDED, 0) + 1
     say_later(t("{name} is stored: choose it in a template or a preset.", name=made.name))
     st.rerun()
 

@@ -7,8 +7,8 @@ than its author said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -16,14 +16,16 @@ from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.automation import AutomationJob
 from leap_pipeline.db.models.templates import InputSource, OutputPreset, RecordingTemplate
-from leap_pipeline.db.models.users import UserConfig
+from leap_pipeline.db.models.users import UserConfig, UserCredential
 from leap_pipeline.db.repositories.base import Repository
 from leap_pipeline.db.repositories.catalogue import Presets, Sources, Templates
 from leap_pipeline.domain.config import Preset, one_a_platform
 from leap_pipeline.domain.permissions import Permission, require
 from leap_pipeline.domain.states import Platform
+from leap_pipeline.errors import InputError
 from leap_pipeline.services import matching
 from leap_pipeline.services.audit import record
+from leap_pipeline.services.credential_rows import title_of
 from leap_pipeline.services.credentials import Editor
 
 Row = RecordingTemplate | OutputPreset | InputSource
@@ -37,6 +39,7 @@ def create_template(
     Raises `InputError` for values that cannot be saved, `UserActionError` without the permission.
     """
     require(editor.rights, Permission.CREATE_TEMPLATES)
+    _require_name(values, "template")
     templates = Templates(session)
     _require_one_preset_a_platform(session, values)
     row = templates.create(**values)
@@ -59,6 +62,7 @@ def update_template(
     does. Raises as `create_template` does, and `StaleChange`.
     """
     require(editor.rights, Permission.CREATE_TEMPLATES)
+    _require_name(values, "template")
     templates = Templates(session)
     _require_one_preset_a_platform(session, values)
     before = templates.require(template_id)
@@ -81,8 +85,20 @@ def delete_template(session: Session, editor: Editor, template_id: int) -> tuple
     return unmapped
 
 
+def rematch_template(session: Session, editor: Editor, template_id: int) -> matching.Changes:
+    """Look at all recordings of the owner again for one template, as `matching.rematch` does."""
+    require(editor.rights, Permission.CREATE_TEMPLATES)
+    row = Templates(session).require(template_id)
+    changes = matching.rematch(session, row.user_id, template_id)
+    done = {"mapped": len(changes.mapped), "unmapped": len(changes.unmapped)}
+    note_change(session, editor, "template.rematch", row, None, done)
+    return changes
+
+
 def create_preset(session: Session, editor: Editor, **values: Any) -> OutputPreset:
-    """A new preset; `platform` is YOUTUBE or VK."""
+    """A new preset; `platform` is YOUTUBE or VK, and the account is one of that platform."""
+    _require_name(values, "preset")
+    _require_account(session, values.get("platform"), values)
     row: OutputPreset = _create(session, editor, Presets(session), "preset.create", values)
     return row
 
@@ -96,6 +112,9 @@ def update_preset(
     **values: Any,
 ) -> OutputPreset:
     """Change a preset; raises `StaleChange` where somebody else did meanwhile."""
+    _require_name(values, "preset")
+    platform = values.get("platform") or Presets(session).require(preset_id).platform
+    _require_account(session, platform, values)
     row: OutputPreset = _update(
         session, editor, Presets(session), "preset.update", preset_id, unchanged_since, values
     )
@@ -118,6 +137,7 @@ def delete_preset(session: Session, editor: Editor, preset_id: int) -> None:
 
 def create_source(session: Session, editor: Editor, **values: Any) -> InputSource:
     """A new source; `source_type` is ZOOM or LOCAL_FILE."""
+    _require_name({"name": None, **values}, "source")
     row: InputSource = _create(session, editor, Sources(session), "source.create", values)
     return row
 
@@ -186,6 +206,61 @@ def _require_one_preset_a_platform(session: Session, values: Mapping[str, Any]) 
     if isinstance(ids, list):
         presets = Presets(session).get_by_ids(each for each in ids if isinstance(each, int))
         one_a_platform(Preset(row.id, row.name, Platform(row.platform)) for row in presets.values())
+
+
+def _require_name(values: Mapping[str, Any], thing: str) -> None:
+    if "name" in values and not str(values["name"] or "").strip():
+        msg = f"A {thing} needs a name: give it one."
+        raise InputError(msg)
+
+
+def _require_account(session: Session, platform: str | None, values: Mapping[str, Any]) -> None:
+    """A preset publishes by an account of its own platform."""
+    if "credential_id" not in values:
+        return
+    if values["credential_id"] is None:
+        msg = "A preset needs an account to publish with: choose one."
+        raise InputError(msg)
+    account = session.execute(
+        select(UserCredential.platform, UserCredential.account_name).where(
+            UserCredential.id == values["credential_id"]
+        )
+    ).one_or_none()
+    if account is not None and account.platform != str(platform).lower():
+        msg = (
+            f"{title_of(*account)} cannot publish for a preset of {platform}: "
+            f"choose a {str(platform).lower()} account."
+        )
+        raise InputError(msg)
+
+
+def accounts_at(session: Session, platform: Platform) -> list[UserCredential]:
+    """The owner's accounts that a preset of the platform can name, by name."""
+    return list(
+        session.scalars(
+            select(UserCredential)
+            .where(
+                UserCredential.user_id == Presets(session).owner(),
+                UserCredential.platform == platform.lower(),
+            )
+            .order_by(UserCredential.account_name, UserCredential.id)
+        )
+    )
+
+
+def in_tried_order(rows: Iterable[RecordingTemplate]) -> list[RecordingTemplate]:
+    """Live templates as they are tried on a recording, the oldest first; then the others."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return sorted(rows, key=lambda row: (not _is_live(row), row.created_at or first, row.id))
+
+
+def templates_with_preset(session: Session, preset_id: int) -> list[str]:
+    """Names of the owner's templates that publish by a preset."""
+    return [
+        row.name
+        for row in Templates(session).all()
+        if preset_id in ((row.output_config or {}).get("preset_ids") or ())
+    ]
 
 
 def _is_live(template: RecordingTemplate) -> bool:

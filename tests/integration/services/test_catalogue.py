@@ -40,8 +40,8 @@ def lecture(session: Session, name: str) -> int:
     return Recordings(session).create(display_name=name, start_time=start, duration=3600).id
 
 
-def credential(session: Session, user_id: str) -> int:
-    row = UserCredential(user_id=user_id, platform="youtube", encrypted_data="x")
+def credential(session: Session, user_id: str, platform: str = "youtube") -> int:
+    row = UserCredential(user_id=user_id, platform=platform, encrypted_data="x")
     session.add(row)
     session.flush()
     return row.id
@@ -104,11 +104,11 @@ def test_templates_need_the_permission(database: Database, user_id: str, editor:
 
 def test_one_preset_a_platform(database: Database, user_id: str, editor: Editor) -> None:
     with database.tenant(user_id) as session:
-        account = credential(session, user_id)
+        account, other = credential(session, user_id), credential(session, user_id, "vk")
         shared: dict[str, Any] = {"credential_id": account}
         one = catalogue.create_preset(session, editor, name="One", platform="YOUTUBE", **shared)
         two = catalogue.create_preset(session, editor, name="Two", platform="YOUTUBE", **shared)
-        vk = catalogue.create_preset(session, editor, name="VK", platform="VK", **shared)
+        vk = catalogue.create_preset(session, editor, name="VK", platform="VK", credential_id=other)
         both = {"preset_ids": [one.id, vk.id]}
         row, _ = catalogue.create_template(session, editor, name="T", output_config=both)
         with pytest.raises(InputError, match=r'"One" .* and "Two" .* are both for YOUTUBE'):
@@ -125,10 +125,13 @@ def test_a_deleted_preset_is_named_no_longer(
     database: Database, user_id: str, editor: Editor
 ) -> None:
     with database.tenant(user_id) as session:
-        account = credential(session, user_id)
         one, two = (
             catalogue.create_preset(
-                session, editor, name=name, platform=name, credential_id=account
+                session,
+                editor,
+                name=name,
+                platform=name,
+                credential_id=credential(session, user_id, name.lower()),
             )
             for name in ("YOUTUBE", "VK")
         )
@@ -172,7 +175,7 @@ def test_a_deleted_source_stays_in_rules_and_widens_none(
 
 def test_two_who_change_the_same_preset(database: Database, user_id: str, editor: Editor) -> None:
     with database.tenant(user_id) as session:
-        account = credential(session, user_id)
+        account = credential(session, user_id, "vk")
         row = catalogue.create_preset(
             session, editor, name="P", platform="VK", credential_id=account
         )
