@@ -9,7 +9,7 @@ A list takes the filters of the recordings' page. Each export leaves an entry in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import PurePosixPath
 
@@ -36,8 +36,10 @@ from leap_pipeline.services.exports import (
     transcript_text,
 )
 from leap_pipeline.services.playback import Material, load_material, read_spoken
+from leap_pipeline.services.sessions import SignedIn
 
 EVERYTHING, BIN = "ALL", "BIN"
+LONGEST_USER = 26
 FORMS = {
     "csv": (as_csv, "text/csv; charset=utf-8"),
     "json": (as_json, "application/json"),
@@ -89,9 +91,7 @@ class ExportRoutes:
         """The first page is read here, so that what is wrong with the request is told."""
         who, given = who_of(request), request.query_params
         criteria = criteria_in(given)
-        everybody = who.rights.is_admin and given.get("owner") == EVERYTHING
-        owner = given.get("owner") if who.rights.is_admin and not everybody else None
-        of = None if everybody else owner or who.user_id
+        of = _owner(who, given.get("owner") or EVERYTHING)
         with self._console.database.tenant(who.user_id) as session:
             begin_export(session, who.rights, actor_of(request), form, criteria, of)
         pages = exported(
@@ -137,21 +137,26 @@ class ExportRoutes:
 def criteria_in(given: QueryParams) -> RecordingFilter:
     """The filters of the recordings' page as they stand in its address; raises `InputError`."""
     status = given.get("status") or EVERYTHING
-    chosen = (
-        () if status in (EVERYTHING, BIN) else tuple(_status(each) for each in status.split(","))
-    )
     return RecordingFilter(
-        statuses=chosen,
+        statuses=(_status(status),) if status not in (EVERYTHING, BIN) else (),
         deleted=status == BIN,
-        text=(given.get("q") or "")[:200],
+        text=(given.get("q") or "").replace("\0", "")[:200],
         template_id=_number(given, "template"),
         source_id=_number(given, "source"),
-        blank=_flag(given, "blank"),
-        mapped=_flag(given, "mapped"),
-        failed=_flag(given, "failed"),
-        since=_day(given, "since"),
-        until=_day(given, "until"),
+        blank=_yes_or_no(given, "blank"),
     )
+
+
+def _owner(who: SignedIn, asked: str) -> str | None:
+    """Whose recordings; None is everybody's, as admins have the list where they choose nobody."""
+    if not who.rights.is_admin:
+        return who.user_id
+    if asked == EVERYTHING:
+        return None
+    if not (asked.isascii() and asked.isalnum() and len(asked) <= LONGEST_USER):
+        msg = f"“{asked:.30}” is no user's id: choose an owner from the list."
+        raise InputError(msg)
+    return asked
 
 
 def _text_file(material: Material, kind: str) -> str:
@@ -177,26 +182,14 @@ def _number(given: QueryParams, name: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
         msg = f"“{text:.30}” is no number of a {name}: choose one from the list."
         raise InputError(msg)
-    return int(text)
+    return int(text) or None
 
 
-def _flag(given: QueryParams, name: str) -> bool | None:
-    text = (given.get(name) or "").lower()
-    if not text:
-        return None
-    if text not in ("true", "false"):
-        msg = f"{name} is true or false, not “{text:.30}”."
-        raise InputError(msg)
-    return text == "true"
-
-
-def _day(given: QueryParams, name: str) -> datetime | None:
+def _yes_or_no(given: QueryParams, name: str) -> bool | None:
     text = given.get(name)
     if not text:
         return None
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        msg = f"{name} is a day such as 2026-11-23, not “{text:.30}”."
-        raise InputError(msg) from None
-    return datetime(found.year, found.month, found.day, tzinfo=UTC)
+    if text not in ("yes", "no"):
+        msg = f"{name} is yes or no, not “{text:.30}”."
+        raise InputError(msg)
+    return text == "yes"

@@ -9,6 +9,7 @@ const lines = document.getElementById("lines");
 const scrolled = document.querySelector(".lines");
 const search = document.querySelector(".search input");
 const count = document.querySelector(".search .hint");
+const captioning = document.getElementById("captions");
 let data, shown, hits = [], hit = -1, letAlone = 0;
 
 try {
@@ -40,7 +41,7 @@ function begin() {
 function show(wanted, at, playing) {
   shown = wanted;
   document.getElementById("broken").hidden = true;
-  const captioned = [...video.textTracks].some((track) => track.mode === "showing");
+  const captioned = captioning.getAttribute("aria-pressed") === "true";
   video.replaceChildren();
   if (shown.captions) {
     const track = document.createElement("track");
@@ -48,6 +49,7 @@ function show(wanted, at, playing) {
     if (shown.language) track.srclang = shown.language;
     video.append(track);
   }
+  captioning.hidden = !shown.captions;
   video.src = shown.url;
   video.addEventListener("loadedmetadata", () => {
     if (at) video.currentTime = Math.min(at, video.duration || at);
@@ -241,3 +243,10 @@ function captions() {
   const track = video.textTracks[0];
   if (track) track.mode = track.mode === "showing" ? "disabled" : "showing";
 }
+
+captioning.addEventListener("click", captions);
+// The video's own menu switches them as well.
+video.textTracks.addEventListener("change", () => {
+  const track = video.textTracks[0];
+  if (track) captioning.setAttribute("aria-pressed", String(track.mode === "showing"));
+});
