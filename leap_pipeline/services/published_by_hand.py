@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,6 +22,7 @@ from leap_pipeline.security.vault import Vault
 from leap_pipeline.services import published
 from leap_pipeline.services.platform_accounts import PlatformAccounts
 from leap_pipeline.services.published import Editor
+from leap_pipeline.services.targets import Asked, request_publishing
 from leap_pipeline.settings import Settings
 
 
@@ -34,6 +36,19 @@ class Desk:
 
     def accounts(self) -> PlatformAccounts:
         return PlatformAccounts(self.database, self.vault, self.settings)
+
+
+def publish(
+    session: Session,
+    recording_id: int,
+    editor: Editor,
+    platforms: Iterable[Platform] | None = None,
+) -> Asked:
+    """As `request_publishing`, by a person who may."""
+    require(editor.rights, Permission.UPLOAD)
+    return request_publishing(
+        session, recording_id, requested_by=editor.actor.name, platforms=platforms
+    )
 
 
 def retract_video(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingHold, RecordingRun
+from leap_pipeline.db.models.users import UserCredential
 from leap_pipeline.db.repositories.catalogue import Runs
 from leap_pipeline.db.repositories.recordings import Recordings
 from leap_pipeline.domain.deletion import DeleteState
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.recording_acts import Standing
+from leap_pipeline.domain.shapes.registry import read_column
+from leap_pipeline.domain.shapes.results import TranscriptionInfo, TrimMeta
 from leap_pipeline.domain.states import (
     LIVE_RUN_STATES,
     DownloadStatus,
@@ -31,7 +34,8 @@ from leap_pipeline.domain.states import (
 from leap_pipeline.domain.status import DOWNLOAD
 from leap_pipeline.services.holds import live_holds
 
-NEWEST_RUNS = 30
+TABLE = Recording.__tablename__
+NEWEST_RUNS, MOST_RUNS = 30, 200
 ENDED = (StageStatus.COMPLETED, StageStatus.FAILED, TargetStatus.UPLOADED)
 AT_WORK = (StageStatus.IN_PROGRESS, TargetStatus.UPLOADING)
 
@@ -77,12 +81,15 @@ class Line:
 
 @dataclass(frozen=True)
 class View:
-    """`runs` are the newest, newest first; `lines` in pipeline order."""
+    """`runs` are the newest, newest first; `lines` in pipeline order. `is_cut_off`: what failed
+    needs an account that is switched off.
+    """
 
     recording: Recording
     lines: tuple[Line, ...]
     holds: tuple[RecordingHold, ...]
     runs: tuple[RecordingRun, ...]
+    is_cut_off: bool = False
 
     @property
     def live_runs(self) -> tuple[RecordingRun, ...]:
@@ -98,6 +105,17 @@ class View:
     @property
     def state(self) -> DeleteState:
         return DeleteState(self.recording.delete_state or DeleteState.ACTIVE)
+
+    @property
+    def seconds(self) -> float | None:
+        """Playing time of the video on whose timeline the topics stand, where it was measured."""
+        row = self.recording
+        trim = next((each.stage_meta for each in row.stages if each.stage_type == Stage.TRIM), None)
+        meta = read_column("processing_stages", "stage_meta", trim, kind=Stage.TRIM).value
+        if row.processed_video_path and isinstance(meta, TrimMeta) and meta.timeline is not None:
+            return sum(end - start for start, end in meta.timeline.keep)
+        heard = read_column(TABLE, "transcription_info", row.transcription_info).value
+        return heard.duration if isinstance(heard, TranscriptionInfo) else None
 
     @property
     def standing(self) -> Standing:
@@ -127,11 +145,33 @@ class View:
 
 
 def load_view(session: Session, recording_id: int, now: datetime) -> View:
-    """In 5 statements; raises `NotFound` where the scope has no such recording."""
+    """In 5 statements, and one more where something failed; raises `NotFound` where the scope has
+    no such recording.
+    """
     row = Recordings(session).require(recording_id)
     runs = tuple(Runs(session).page(RunsOf(recording_id), limit=NEWEST_RUNS).items)
     holds = tuple(live_holds(session, recording_id))
-    return View(row, tuple(_lines(row, runs, now)), holds, runs)
+    found = View(row, tuple(_lines(row, runs, now)), holds, runs)
+    return replace(found, is_cut_off=_is_cut_off(session, found))
+
+
+def runs_of(session: Session, recording_id: int, limit: int = MOST_RUNS) -> list[RecordingRun]:
+    """The newest runs, newest first."""
+    return Runs(session).page(RunsOf(recording_id), limit=limit).items
+
+
+def _is_cut_off(session: Session, view: View) -> bool:
+    failed, row = view.failed, view.recording
+    if failed is None:
+        return False
+    account = row.input_source.credential_id if row.input_source else None
+    if failed.name in tuple(Platform):
+        presets = (each.preset for each in row.targets if each.target_type == failed.name)
+        account = next((each.credential_id for each in presets if each is not None), None)
+    elif failed.name != DOWNLOAD:
+        return False
+    active = select(UserCredential.is_active).where(UserCredential.id == account)
+    return account is not None and session.scalar(active) is False
 
 
 def _lines(row: Recording, runs: Sequence[RecordingRun], now: datetime) -> Iterator[Line]:

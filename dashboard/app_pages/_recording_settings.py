@@ -1,0 +1,227 @@
+"""What a recording is processed and published with, who says so, and what it has of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboard import fields
+from dashboard.app_pages import _template_fields as template_fields
+from dashboard.app_pages._recording_parts import Subject, attempt
+from dashboard.fields import Document, Field, Kind
+from dashboard.session import Me
+from dashboard.texts import t
+from dashboard.words import plain
+from leap_pipeline.db.repositories.catalogue import Presets
+from leap_pipeline.domain.config import Configuration
+from leap_pipeline.domain.deletion import DeleteState
+from leap_pipeline.domain.layers import OriginKind, Resolved, Said
+from leap_pipeline.domain.planner import PLATFORM_NAMES
+from leap_pipeline.domain.shapes.registry import validate_column
+from leap_pipeline.domain.states import Platform
+from leap_pipeline.errors import InputError
+from leap_pipeline.services.configuration import load_configuration
+from leap_pipeline.services.recording_edits import (
+    COLUMN,
+    TABLE,
+    Overrides,
+    inherited,
+    load_overrides,
+    save_overrides,
+)
+from leap_pipeline.services.recording_view import View
+from leap_pipeline.services.thumbnails import list_thumbnails
+
+METADATA, OUTPUT = "metadata_config", "output_config"
+LAYERS: Mapping[OriginKind, str] = {
+    OriginKind.DEFAULT: "default",
+    OriginKind.GLOBAL_BASE: "everybody's base",
+    OriginKind.USER_BASE: "own base",
+    OriginKind.USER: "own defaults",
+    OriginKind.PRESET: "preset",
+    OriginKind.TEMPLATE: "template",
+    OriginKind.RECORDING: "this recording",
+}
+
+
+def show_settings(me: Me, subject: Subject, view: View) -> None:
+    found: Configuration | None = None
+    with me.tenant(subject.owner_id) as session:
+        own = load_overrides(session, subject.number)
+        presets = {row.id: row.name for row in Presets(session).all()}
+        pictures = [
+            each.name for each in list_thumbnails(session, me.console.storage, subject.owner_id)
+        ]
+        problem = ""
+        try:
+            found = load_configuration(session, subject.number)
+        except InputError as error:
+            problem = str(error)
+    if problem:
+        st.error(plain(problem))
+    for path, what in own.differences:
+        st.warning(
+            plain(t("What is stored at {path} is left out: it {what}.", path=path, what=what))
+        )
+    if view.state is DeleteState.ACTIVE:
+        _own(me, subject, own)
+        _form(me, subject, own, found, presets, pictures)
+    if found is not None:
+        _table(found)
+
+
+def _own(me: Me, subject: Subject, own: Overrides) -> None:
+    """What is set here, each with the way back to what is inherited."""
+    said = list(_leaves(own.document))
+    if not said:
+        st.caption(
+            t("Everything is inherited: from its template, the account's defaults and base.")
+        )
+        return
+    for path, value in said:
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.text(f"{'.'.join(path)}: {_written(value)}")
+        if row.button(t("Inherit"), key=f"reset:{'.'.join(path)}", type="tertiary"):
+            _save(me, subject, own, _without(own.document, path))
+    if len(said) > 1 and st.button(t("Inherit everything"), key="reset_all"):
+        _save(me, subject, own, {})
+
+
+def _form(
+    me: Me,
+    subject: Subject,
+    own: Overrides,
+    found: Configuration | None,
+    presets: Mapping[int, str],
+    pictures: list[str],
+) -> None:
+    below = dict(_inherited(inherited(found))) if found is not None else {}
+    stored = fields.as_json(own.document)
+    key = f"own:{subject.number}:{hashlib.sha256(stored.encode()).hexdigest()[:12]}"
+    with st.expander(t("Change settings of this recording")):
+        with st.form("settings", border=False):
+            document = own.document
+            for title, shown in _groups(presets, pictures):
+                st.subheader(title, divider="gray")
+                document = fields.draw(shown, document, key=key, inherited=below)
+            wanted = st.form_submit_button(t("Save"), type="primary")
+        if wanted:
+            _save(me, subject, own, document)
+    taken = fields.json_editor(own.document, key=key, check=_checked)
+    if taken is not None:
+        _save(me, subject, own, taken)
+
+
+def _groups(presets: Mapping[int, str], pictures: list[str]) -> Iterator[tuple[str, list[Field]]]:
+    at = f"{METADATA}."
+    yield t("Processing"), template_fields.processing()
+    topics = [replace(each, path=f"{at}{each.path}") for each in template_fields.topics()]
+    yield t("Title and texts"), [*template_fields.texts(pictures, at), *topics]
+    for platform, name in PLATFORM_NAMES.items():
+        block = f"{at}{platform.lower()}."
+        yield (
+            t("For {platform} alone", platform=name),
+            [
+                *template_fields.of_platform(platform, block),
+                *template_fields.texts(pictures, block),
+            ],
+        )
+    yield (
+        t("Where to publish"),
+        [
+            Field(f"{OUTPUT}.preset_ids", t("Presets"), Kind.SEVERAL, presets),
+            Field(f"{OUTPUT}.auto_upload", t("Publish by itself"), Kind.FLAG),
+        ],
+    )
+
+
+def _checked(document: Any) -> Any:
+    return validate_column(TABLE, COLUMN, document)
+
+
+def _save(me: Me, subject: Subject, own: Overrides, document: Mapping[str, Any]) -> None:
+    def act() -> str:
+        with me.tenant(subject.owner_id) as session:
+            save_overrides(session, subject.number, document, seen=own.document, actor=me.actor)
+        return t("Saved: it holds from the next run on.")
+
+    attempt(act)
+
+
+def _inherited(found: Configuration) -> Iterator[tuple[str, Any]]:
+    """By path in the recording's own document what holds without it."""
+    yield from ((each.path, each.value) for each in _values(found.processing))
+    yield from ((f"{OUTPUT}.{each.path}", each.value) for each in _values(found.output))
+    for platform in Platform:
+        for each in _values(partial(found.metadata, platform)):
+            yield f"{METADATA}.{each.path}", each.value
+            yield f"{METADATA}.{platform.lower()}.{each.path}", each.value
+
+
+def _values(resolve: Callable[[], Resolved[Any]]) -> tuple[Said, ...]:
+    with suppress(InputError):
+        return resolve().values()
+    return ()
+
+
+def _table(found: Configuration) -> None:
+    """Every value that holds, with the row that says it."""
+    st.subheader(t("What holds, and who says so"))
+    blocks: list[tuple[str, Callable[[], Resolved[Any]]]] = [
+        (t("Processing"), found.processing),
+        (t("Output"), found.output),
+        *((name, partial(found.metadata, platform)) for platform, name in PLATFORM_NAMES.items()),
+    ]
+    rows: list[tuple[str, str, str, str]] = []
+    for title, resolve in blocks:
+        try:
+            said = resolve().values()
+        except InputError as error:
+            st.error(plain(str(error)))
+            continue
+        rows += [(title, each.path, _written(each.value), _layer(each)) for each in said]
+    names = ("block", "path", "value", "layer")
+    titles = (t("Block"), t("Setting"), t("Value"), t("Said by"))
+    st.dataframe(
+        {name: [row[at] for row in rows] for at, name in enumerate(names)},
+        hide_index=True,
+        key="resolved",
+        column_config={
+            name: st.column_config.TextColumn(title)
+            for name, title in zip(names, titles, strict=True)
+        },
+    )
+
+
+def _layer(said: Said) -> str:
+    layer = t(LAYERS[said.origin.kind])
+    return f"{layer} “{said.origin.name}”" if said.origin.name else layer
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value) or "—"
+    if isinstance(value, bool):
+        return t("On") if value else t("Off")
+    return "—" if value is None else str(value)
+
+
+def _leaves(document: Document, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in document.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*at, name))
+        else:
+            yield (*at, name), value
+
+
+def _without(document: Document, path: tuple[str, ...]) -> Document:
+    inner = document.get(path[0])
+    if len(path) == 1 or not isinstance(inner, dict):
+        return {name: value for name, value in document.items() if name != path[0]}
+    return {**document, path[0]: _without(inner, path[1:])}
