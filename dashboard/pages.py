@@ -42,9 +42,12 @@ class PageSpec:
 def all_pages() -> tuple[PageSpec, ...]:
     """The first one is where everybody begins."""
     from dashboard.app_pages import (
+        automation,
+        connections,
         presets,
         recording,
         recordings,
+        sources,
         template,
         templates,
         thumbnails,
@@ -66,6 +69,15 @@ def all_pages() -> tuple[PageSpec, ...]:
         ),
         PageSpec("presets", "Presets", Section.SETUP, presets.show),
         PageSpec("thumbnails", "Thumbnails", Section.SETUP, thumbnails.show),
+        PageSpec("sources", "Sources", Section.SETUP, sources.show),
+        PageSpec(
+            "connections",
+            "Connections",
+            Section.SETUP,
+            connections.show,
+            permission=Permission.MANAGE_CREDENTIALS,
+        ),
+        PageSpec("automation", "Automation", Section.WORK, automation.show),
     )
 
 

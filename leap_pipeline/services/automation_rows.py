@@ -15,6 +15,7 @@ from leap_pipeline.db.models.celery import CeleryBeatScheduleEntry
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.due_times import Schedule, parse
 from leap_pipeline.domain.identity import job_name
+from leap_pipeline.domain.quotas import Entitlement
 from leap_pipeline.domain.shapes.accounts import FiringCounts
 from leap_pipeline.services.quotas import entitlement
 
@@ -96,7 +97,13 @@ def surplus(session: Session, job: AutomationJob | Row[Any], now: datetime) -> s
             | ((other.created_at == job.created_at) & (other.id < job.id)),
         )
     )
-    if (older or 0) < allowed:
+    return surplus_sentence(given, older or 0)
+
+
+def surplus_sentence(given: Entitlement, older: int) -> str | None:
+    """Why a plan does not have a job beside `older` ones that are on; None where it has."""
+    allowed = given.limits.automation_jobs
+    if allowed is None or older < allowed:
         return None
     if allowed == 0:
         return f"The {given.plan} plan has no automations: ask an admin to raise the limit."

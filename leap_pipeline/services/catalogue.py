@@ -115,8 +115,9 @@ def update_preset(
     _require_name(values, "preset")
     platform = values.get("platform") or Presets(session).require(preset_id).platform
     _require_account(session, platform, values)
+    seen = {"unchanged_since": unchanged_since}
     row: OutputPreset = _update(
-        session, editor, Presets(session), "preset.update", preset_id, unchanged_since, values
+        session, editor, Presets(session), "preset.update", preset_id, seen, values
     )
     return row
 
@@ -148,17 +149,20 @@ def update_source(
     source_id: int,
     *,
     unchanged_since: datetime | None = None,
+    unchanged: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> InputSource:
     """Change a source; raises `StaleChange` where somebody else did meanwhile.
 
+    Each sync moves `updated_at`, so a person's `unchanged` are the columns as they were seen.
+
     One that is to be read from another day, account or person on is read anew, and soon.
     """
+    _require_name(values, "source")
     sources = Sources(session)
     was = _read_of(sources.require(source_id))
-    row: InputSource = _update(
-        session, editor, sources, "source.update", source_id, unchanged_since, values
-    )
+    seen = {"unchanged_since": unchanged_since, "unchanged": unchanged}
+    row: InputSource = _update(session, editor, sources, "source.update", source_id, seen, values)
     if _read_of(row) != was:
         row.cursor = row.next_poll_at = row.last_error = None
         row.failures = 0
@@ -191,11 +195,11 @@ def _update(
     repository: Repository[Any],
     action: str,
     key: int,
-    unchanged_since: datetime | None,
+    seen: Mapping[str, Any],
     values: Mapping[str, Any],
 ) -> Any:
     was = _told(repository.require(key), values)
-    row = repository.update(key, unchanged_since=unchanged_since, **values)
+    row = repository.update(key, **seen, **values)
     note_change(session, editor, action, row, was, values)
     return row
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, select, text
+from sqlalchemy import ColumnElement, Row, and_, literal, select, text, union_all
 from sqlalchemy.orm import Session
 
 from leap_pipeline.db.models.templates import InputSource, OutputPreset
@@ -136,6 +136,23 @@ class CredentialRows:
             for table in (OutputPreset, InputSource)
         )
         return Uses(tuple(presets), tuple(sources))
+
+    def all_uses(self) -> dict[int, Uses]:
+        """What each account is used by, in one statement; one that nothing uses is left out."""
+        tables: tuple[type[OutputPreset] | type[InputSource], ...] = (OutputPreset, InputSource)
+        queries = [
+            select(table.credential_id, literal(place).label("place"), table.name).where(
+                table.user_id == self.user_id, table.credential_id.is_not(None)
+            )
+            for place, table in enumerate(tables)
+        ]
+        found: dict[int, tuple[list[str], list[str]]] = {}
+        for row in self.session.execute(union_all(*queries).order_by("name")):
+            found.setdefault(row.credential_id, ([], []))[row.place].append(row.name)
+        return {
+            number: Uses(tuple(presets), tuple(sources))
+            for number, (presets, sources) in found.items()
+        }
 
     def _row(self, credential_id: int, *, lock: bool = False) -> Row[Any]:
         query = select(*UserCredential.__table__.columns).where(self._is(credential_id))

@@ -100,6 +100,20 @@ class Credentials(CredentialRows):
             self._tell(editor.actor, "update", credential_id, before=before, after=after)
         return self.view(credential_id)
 
+    def amend(
+        self, credential_id: int, editor: Editor, said: Mapping[str, str | None]
+    ) -> CredentialView:
+        """Replace fields of the document; None takes one out, and what is not said stays as it is.
+
+        So a secret can be kept that nobody is shown. Raises as `update` does.
+        """
+        require(editor.rights, Permission.MANAGE_CREDENTIALS)
+        self._row(credential_id, lock=True)
+        before = self.stored(credential_id)
+        document = {**(reveal(before) if before is not None else {}), **said}
+        kept = {name: value for name, value in document.items() if value is not None}
+        return self.update(credential_id, editor, data=kept)
+
     def switch(self, credential_id: int, editor: Editor, *, active: bool) -> CredentialView:
         """Activate or deactivate an account."""
         require(editor.rights, Permission.MANAGE_CREDENTIALS)

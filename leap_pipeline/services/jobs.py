@@ -23,6 +23,7 @@ from leap_pipeline.domain.crontab_fields import FIELDS
 from leap_pipeline.domain.due_times import Schedule, parse, said, shortest_gap, upcoming
 from leap_pipeline.domain.identity import job_name
 from leap_pipeline.domain.permissions import require_admin
+from leap_pipeline.domain.quotas import Entitlement
 from leap_pipeline.domain.wall_clock import zone_of
 from leap_pipeline.errors import InputError, QuotaExceeded
 from leap_pipeline.services import firings
@@ -96,16 +97,20 @@ def update_job(
     job_id: int,
     *,
     unchanged_since: datetime | None = None,
+    unchanged: Mapping[str, Any] | None = None,
     beyond_plan: bool = False,
     **values: Any,
 ) -> AutomationJob:
-    """Change a job; a new schedule counts from now. Raises as `create_job`, and `StaleChange`."""
+    """Change a job; a new schedule counts from now. Raises as `create_job`, and `StaleChange`.
+
+    Each run moves `updated_at`, so a person's `unchanged` are the columns as they were seen.
+    """
     jobs = AutomationJobs(session)
     before = jobs.require(job_id)
     given = _settled(values)
     was = {name: getattr(before, name, None) for name in given}
     was_on, schedule = bool(before.enabled), _schedule_columns(before)
-    row = jobs.update(job_id, unchanged_since=unchanged_since, **given)
+    row = jobs.update(job_id, unchanged_since=unchanged_since, unchanged=unchanged, **given)
     moved = _schedule_columns(row) != schedule
     switched = bool(row.enabled) and not was_on
     if moved or switched:
@@ -223,10 +228,15 @@ def _settled(values: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+def schedule_in(columns: Mapping[str, Any], owner_timezone: str, anchor: datetime) -> Schedule:
+    """The schedule of columns that are to be saved; raises `InputError` with a column's name."""
+    zone = columns["timezone"] or owner_timezone
+    return parse({**columns, "timezone": zone, "anchored_at": anchor})
+
+
 def _require_schedule(session: Session, row: AutomationJob) -> Schedule:
-    columns = _schedule_columns(row)
-    zone = columns["timezone"] or _owner(session, row).timezone
-    return parse({**columns, "timezone": zone, "anchored_at": datetime.now(UTC)})
+    zone = _owner(session, row).timezone
+    return schedule_in(_schedule_columns(row), zone, datetime.now(UTC))
 
 
 def _require_allowed(
@@ -245,43 +255,48 @@ def _require_allowed(
         return
     now = datetime.now(UTC)
     given = entitlement(session, row.user_id, now)
-    if given.limits.automation_jobs == 0:
-        msg = f"The {given.plan} plan has no automations: ask an admin to raise the limit."
-        raise QuotaExceeded(msg)
-    if not row.enabled:
-        return
-    if switched:
-        _require_room(session, row, given.plan, given.limits.automation_jobs, now)
-    least = given.limits.min_interval_hours
-    gap = shortest_gap(_require_schedule(session, row))
+    schedule = _require_schedule(session, row) if row.enabled else None
+    if switched and row.enabled and given.limits.automation_jobs:
+        # Of two who switch on their last one at once, one waits here and counts the other's.
+        lock_usage(session, row.user_id, now)
+    others = count_enabled(session, row.user_id, but=row.id) if switched and row.enabled else 0
+    refused = plan_refusal(given, schedule, others, beyond_plan=beyond_plan)
+    if refused is not None:
+        raise QuotaExceeded(refused)
+
+
+def count_enabled(session: Session, user_id: str, *, but: int | None = None) -> int:
+    """How many of a user's jobs are switched on, one of them left out."""
+    query = select(func.count(AutomationJob.id)).where(
+        AutomationJob.user_id == user_id, AutomationJob.enabled.is_(True)
+    )
+    return session.scalar(query.where(AutomationJob.id != but) if but else query) or 0
+
+
+def plan_refusal(
+    given: Entitlement, schedule: Schedule | None, others: int, *, beyond_plan: bool = False
+) -> str | None:
+    """Why a plan does not take a job beside `others` that are switched on; None where it does.
+
+    A `schedule` of None is a job that stays switched off.
+    """
+    allowed, least = given.limits.automation_jobs, given.limits.min_interval_hours
+    if allowed == 0:
+        return f"The {given.plan} plan has no automations: ask an admin to raise the limit."
+    if schedule is None:
+        return None
+    if allowed is not None and others >= allowed:
+        return (
+            f"The {given.plan} plan has {allowed} automations that are switched on, and {others} "
+            "are: switch one of them off, or ask an admin to raise the limit."
+        )
+    gap = shortest_gap(schedule)
     if least is not None and not beyond_plan and gap < least * _HOUR:
-        msg = (
+        return (
             f"The {given.plan} plan has automations at least {least} h apart, and this one is due "
             f"{_in_words(gap)} after another: choose a longer gap, or ask an admin to set it."
         )
-        raise QuotaExceeded(msg)
-
-
-def _require_room(
-    session: Session, row: AutomationJob, plan: str, allowed: int | None, now: datetime
-) -> None:
-    if allowed is None:
-        return
-    # Of two who switch on their last one at once, one waits here and counts the other's.
-    lock_usage(session, row.user_id, now)
-    others = session.scalar(
-        select(func.count(AutomationJob.id)).where(
-            AutomationJob.user_id == row.user_id,
-            AutomationJob.enabled.is_(True),
-            AutomationJob.id != row.id,
-        )
-    )
-    if (others or 0) >= allowed:
-        msg = (
-            f"The {plan} plan has {allowed} automations that are switched on, and {others} are: "
-            "switch one of them off, or ask an admin to raise the limit."
-        )
-        raise QuotaExceeded(msg)
+    return None
 
 
 def _schedule_columns(row: AutomationJob) -> dict[str, Any]:

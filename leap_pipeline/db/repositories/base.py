@@ -176,18 +176,31 @@ class Repository(Reader[M]):
             self.session.flush()
         return row
 
-    def update(self, key: int, *, unchanged_since: datetime | None = None, **values: Any) -> M:
+    def update(
+        self,
+        key: int,
+        *,
+        unchanged_since: datetime | None = None,
+        unchanged: Mapping[str, Any] | None = None,
+        **values: Any,
+    ) -> M:
         """Change columns of a row.
 
-        With `unchanged_since`, the `updated_at` that the caller saw, raises `StaleChange` where
-        somebody else has changed the row in between.
+        Raises `StaleChange` where somebody else has changed the row since the caller saw it: with
+        `unchanged_since` its `updated_at`, or with `unchanged` those columns, for rows that the
+        system writes to all the time.
         """
         row: M | None = self.session.scalars(
-            self._rows().where(self.model.id == key).with_for_update(of=self.model)
+            self._rows()
+            .where(self.model.id == key)
+            .with_for_update(of=self.model)
+            .execution_options(populate_existing=True)
         ).one_or_none()
         if row is None:
             raise self.not_found(key)
-        if unchanged_since is not None and getattr(row, "updated_at", None) != unchanged_since:
+        other = any(getattr(row, name) != value for name, value in (unchanged or {}).items())
+        moved = unchanged_since is not None and getattr(row, "updated_at", None) != unchanged_since
+        if other or moved:
             msg = f"Somebody else has changed this {self.thing} meanwhile: load it again."
             raise StaleChange(msg)
         checked = self.checked(values, row)

@@ -124,6 +124,6 @@ def test_another_site_begins_nothing(desk: Desk) -> None:
         ),
     ],
 )
-def test_a_policy_names_the_platform(login: Login, changed: dict[str, str], allowed: str) -> None:
+def test_a_policy_names_the_platform(login: Login, changed: Any, allowed: str) -> None:
     policy = form_policy(login, Settings(**changed))
     assert policy.endswith(f"form-action {allowed}")
