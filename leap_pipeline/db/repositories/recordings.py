@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Select, any_, bindparam, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import joinedload, raiseload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -182,6 +183,20 @@ class Recordings(Repository[Recording]):
         """The keys of all that meet the criteria, for an action on all of them."""
         query = self._scoped(select(self.model.id)).where(*self.conditions(criteria))
         return list(self.session.scalars(query.order_by(self.model.id).limit(limit)))
+
+    def by_owner(
+        self, criteria: RecordingFilter | None, *, ids: Sequence[int] | None, limit: int
+    ) -> dict[str, list[int]]:
+        """The keys of all that meet the criteria, or of those of `ids` that there are, by owner."""
+        query = select(Recording.user_id, Recording.id).where(
+            *self._mine(), *self.conditions(criteria), Recording.user_id.is_not(None)
+        )
+        if ids is not None:
+            query = query.where(Recording.id == any_(bindparam(None, list(ids), ARRAY(BigInteger))))
+        found: dict[str, list[int]] = {}
+        for owner, key in self.session.execute(query.order_by(Recording.id).limit(limit)):
+            found.setdefault(owner or "", []).append(key)
+        return found
 
     def create_many(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """New recordings in one statement, with their keys in the order of the rows."""
