@@ -203,6 +203,8 @@ def uses_of_thumbnails(session: Session, user_id: str) -> dict[str, list[str]]:
     words = [told for told, _ in WHO.values()]
     found: dict[str, list[str]] = {}
     for row in session.execute(union_all(*queries).order_by("place", "key")):
+        if row.picture is None:
+            continue
         told = words[row.place].format(row.shown)
         known = found.setdefault(row.picture, [])
         if told not in known:

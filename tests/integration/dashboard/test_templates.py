@@ -192,10 +192,12 @@ def test_another_tenant_s_rows_are_not_there_but_for_admins(
         session.flush()
         found = str(number if name == "template" else preset.id)
     for asked in (found, "999999", "x", "-1"):
-        page = desk.open(BOB, name, owner=user_id, **{query: asked})
+        named: dict[str, Any] = {query: asked}
+        page = desk.open(BOB, name, owner=user_id, **named)
         assert "There is no" in page.error[0].value
         assert "Hers" not in said(page) + "".join(each.value for each in page.title)
-    page = desk.open(BOSS, name, owner=user_id, **{query: found})
+    named = {query: found}
+    page = desk.open(BOSS, name, owner=user_id, **named)
     assert not page.error
     assert "Hers" in "".join([*(each.value for each in page.title)]) or query == "copy"
 

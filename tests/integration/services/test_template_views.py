@@ -58,7 +58,7 @@ def test_what_became_of_a_template_s_recordings(bench: Bench) -> None:
             session.add(
                 AutomationJob(
                     user_id=bench.user_id, template_id=used, name=name,
-                    job_type="process_recordings", schedule_type="interval",
+                    job_type="process_recordings", schedule_type="crontab",
                 )
             )  # fmt: skip
     stranger = make_bench(bench.database, bench.storage.root, "other@example.org")
