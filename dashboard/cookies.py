@@ -7,8 +7,8 @@ Strict one is not sent when a platform sends a person back after a login there.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http.cookies import CookieError, SimpleCookie
 
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 from leap_pipeline.services.sessions import Issued
@@ -21,12 +21,12 @@ def cookie_name(*, secure: bool) -> str:
 
 
 def token_in(header: str, *, secure: bool) -> str | None:
-    """The token in a request's `Cookie` header."""
-    try:
-        found = SimpleCookie(header).get(cookie_name(secure=secure))
-    except CookieError:
-        return None
-    return found.value or None if found is not None else None
+    """The token in a request's `Cookie` header.
+
+    Not by `http.cookies`, which drops what stands behind a cookie of another program that it
+    cannot read: cookies are shared by all ports of a host, and by all below a domain.
+    """
+    return cookie_parser(header).get(cookie_name(secure=secure)) or None
 
 
 def put_token(response: Response, issued: Issued, *, secure: bool) -> None:

@@ -11,15 +11,26 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.admission import (
+    has_socket,
+    is_foreign,
+    is_nowhere,
+    is_open,
+    is_ours,
+    loads_page,
+    upload_session,
+    wants_page,
+)
 from dashboard.bindings import BINDINGS
 from dashboard.console import Console
 from dashboard.cookies import header_of, token_in
@@ -34,24 +45,26 @@ WHO = "leap.who"
 """Key of the request's `SignedIn` in its ASGI scope."""
 FAMILY = "x-leap-family"
 """Header in which the gate tells a websocket's script whose login it is; nobody else can set it."""
-OPEN = ("/login", "/link", "/leave", "/health/", "/static/", "/assets/", "/webhooks/")
-OPEN_EXACT = ("/_stcore/health", "/favicon.png", "/robots.txt")
-# Streamlit's own addresses that a page needs; its metrics, agents and logins are nobody's here.
-STREAMLIT = ("/_stcore/host-config", "/_stcore/stream", "/_stcore/upload_file/", "/_stcore/health")
-CLOSED = ("/_stcore/", "/component/", "/auth/", "/oauth2callback", "/app/static/")
-WEBHOOKS = "/webhooks/"
-SAFE = ("GET", "HEAD", "OPTIONS")
+NOTHING = "There is nothing here."
 PROTOCOL = b"sec-websocket-protocol"
 SESSION_PLACE = 2  # streamlit, the XSRF token, the session to resume
 POLICY_VIOLATION, TRY_AGAIN = 1008, 1013
 RETRY_SECONDS = 3
+MOST_SOCKETS = 40
+"""Of one login at once: each runs scripts."""
+SILENT = ("/static/", "/assets/", "/health/", "/_stcore/")
+PRIVATE = (b"cache-control", b"private, no-store")
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """Who asks, and the token that the browser gets with the answer."""
+    """Who asks, and the token that the browser gets with the answer.
 
-    who: SignedIn
+    `who` is None where the token was renewed, and the database went away before it said whose it
+    is: the browser must have the token all the same.
+    """
+
+    who: SignedIn | None
     issued: Issued | None = None
 
 
@@ -61,15 +74,17 @@ class Gate:
     def __init__(self, app: ASGIApp, console: Console, headers: Mapping[str, str]) -> None:
         self._app = app
         self._console = console
+        self._public_url = console.settings.public_url
         self._headers = [
             (name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()
         ]
+        self._sockets: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self._websocket(_without_own_headers(scope), receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -84,17 +99,16 @@ class Gate:
             await send(message)
 
         try:
-            await self._admitted(scope, receive, answer, told)
+            await self._answered(_without_own_headers(scope), receive, answer, told)
         finally:
             _log(scope, told, time.monotonic() - began)
 
-    async def _admitted(
+    async def _answered(
         self, scope: Scope, receive: Receive, send: Send, told: dict[str, object]
     ) -> None:
-        scope = _without_own_headers(scope)
         headers, path = Headers(scope=scope), scope["path"]
         refused = self._refused(scope["method"], path, headers)
-        if refused is not None or _is_open(path):
+        if refused is not None or is_open(path):
             await (refused or self._app)(scope, receive, send)
             return
         try:
@@ -106,63 +120,76 @@ class Gate:
             logger.warning("Nobody can be let in: %s", error)
             await _unavailable(headers)(scope, receive, send)
             return
+        answer = self._private(send, found.issued)
+        if found.who is None:
+            await _unavailable(headers)(scope, receive, answer)
+            return
         told["user"] = found.who.user_slug
+        session_id = upload_session(path)
+        if session_id is not None and not BINDINGS.may_resume(session_id, found.who.family_id):
+            await PlainTextResponse(NOTHING, 404)(scope, receive, answer)
+            return
         scope[WHO] = found.who
-        await self._app(scope, receive, self._with_cookie(send, found.issued))
+        await self._app(scope, receive, answer)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope = _without_own_headers(scope)
-        try:
-            if scope["path"] not in STREAMLIT and not scope["path"].startswith("/dagster/"):
-                raise SessionEnded(scope["path"])
-            headers = Headers(scope=scope)
-            if not self._same_origin(headers):
-                raise SessionEnded(scope["path"])
+        headers = Headers(scope=scope)
+        code = POLICY_VIOLATION
+        if has_socket(scope["path"]) and is_ours(headers, self._public_url):
             token = token_in(headers.get("cookie", ""), secure=self._console.is_https)
-            who = await run_in_threadpool(self._console.sessions.check_token, token or "")
-        except SessionEnded:
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-            return
-        except LeapError:
+            try:
+                who = await run_in_threadpool(self._console.sessions.check_token, token or "")
+            except SessionEnded:
+                pass
+            except LeapError:
+                code = TRY_AGAIN
+            else:
+                await self._connected(scope, receive, send, who)
+                return
+        await send({"type": "websocket.close", "code": code})
+
+    async def _connected(self, scope: Scope, receive: Receive, send: Send, who: SignedIn) -> None:
+        family = who.family_id
+        if self._sockets[family] >= MOST_SOCKETS:
             await send({"type": "websocket.close", "code": TRY_AGAIN})
             return
-        scope[WHO] = who
-        await self._app(_bound(scope, who), receive, send)
+        self._sockets[family] += 1
+        try:
+            scope[WHO] = who
+            await self._app(_bound(scope, who), receive, send)
+        finally:
+            self._sockets[family] -= 1
+            if not self._sockets[family]:
+                del self._sockets[family]
 
     def _admit(self, scope: Scope, headers: Headers) -> Admitted:
         sessions = self._console.sessions
         token = token_in(headers.get("cookie", ""), secure=self._console.is_https) or ""
-        if not _loads_page(scope, headers):
+        if not loads_page(scope["method"], scope["path"], headers):
             return Admitted(sessions.check_token(token))
         client = scope.get("client")
         origin = Origin.of(client[0] if client else None, headers.get("user-agent"))
         issued = sessions.refresh(token, origin)
-        return Admitted(sessions.check(issued.family_id), issued)
+        try:
+            return Admitted(sessions.check(issued.family_id), issued)
+        except SessionEnded:
+            raise
+        except LeapError as error:
+            logger.warning("Somebody cannot be looked up: %s", error)
+            return Admitted(None, issued)
 
     def _refused(self, method: str, path: str, headers: Headers) -> Response | None:
-        if path.startswith(CLOSED) and not path.startswith(STREAMLIT):
-            return PlainTextResponse("There is nothing here.", 404)
-        if method in SAFE or path.startswith(WEBHOOKS):
-            return None
-        if self._same_origin(headers):
-            return None
-        return PlainTextResponse("This was sent from another site: begin at LEAP's own page.", 403)
-
-    def _same_origin(self, headers: Headers) -> bool:
-        """Does a page of ours send this?
-
-        A browser tells where from in `Origin` (https://fetch.spec.whatwg.org/#origin-header), or
-        else in `Sec-Fetch-Site`; no page can set either.
-        """
-        told = headers.get("origin")
-        if told is None:
-            return headers.get("sec-fetch-site") == "same-origin"
-        own = (urlsplit(self._console.settings.public_url).netloc, headers.get("host"))
-        return urlsplit(told).netloc in own
+        if is_nowhere(path):
+            return PlainTextResponse(NOTHING, 404)
+        if is_foreign(method, path, headers, self._public_url):
+            return PlainTextResponse(
+                "This was sent from another site: begin at LEAP's own page.", 403
+            )
+        return None
 
     def _turned_away(self, scope: Scope, headers: Headers) -> Response:
         """To the login and back, where a person looks at it."""
-        if scope["method"] in ("GET", "HEAD") and _wants_page(headers):
+        if scope["method"] in ("GET", "HEAD") and wants_page(headers):
             asked = scope["path"]
             if scope["query_string"]:
                 asked += "?" + scope["query_string"].decode("latin-1")
@@ -176,18 +203,19 @@ class Gate:
         response.headers["cache-control"] = "no-store"
         return response
 
-    def _with_cookie(self, send: Send, issued: Issued | None) -> Send:
-        if issued is None:
-            return send
-        cookie = header_of(issued, secure=self._console.is_https)
+    def _private(self, send: Send, issued: Issued | None) -> Send:
+        """What somebody who is logged in gets is kept by nobody else."""
+        cookie = header_of(issued, secure=self._console.is_https) if issued is not None else None
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # The login routes may have put another one, as by a change of the password.
-                more = [] if _sets_cookie(message) else [(b"set-cookie", cookie)]
-                kept = [each for each in message["headers"] if each[0].lower() != b"cache-control"]
-                more.append((b"cache-control", b"no-store"))
-                message = {**message, "headers": [*kept, *more]}
+                headers = list(message["headers"])
+                if cookie is not None:
+                    headers = [each for each in headers if each[0].lower() != PRIVATE[0]]
+                    headers.append((b"set-cookie", cookie))
+                if not any(name.lower() == PRIVATE[0] for name, _ in headers):
+                    headers.append(PRIVATE)
+                message = {**message, "headers": headers}
             await send(message)
 
         return answer
@@ -195,26 +223,6 @@ class Gate:
     def _protected(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         had = {name.lower() for name, _ in headers}
         return [*headers, *(each for each in self._headers if each[0] not in had)]
-
-
-def _is_open(path: str) -> bool:
-    return path in OPEN_EXACT or any(
-        path.startswith(each) if each.endswith("/") else path == each or path.startswith(f"{each}/")
-        for each in OPEN
-    )
-
-
-def _wants_page(headers: Headers) -> bool:
-    kind = headers.get("sec-fetch-dest")
-    return kind in ("document", "iframe") if kind else "text/html" in headers.get("accept", "")
-
-
-def _loads_page(scope: Scope, headers: Headers) -> bool:
-    """A whole page, not a part of one: then a token is due."""
-    kind = headers.get("sec-fetch-dest")
-    if scope["method"] != "GET" or scope["path"].startswith("/dagster/"):
-        return False
-    return kind == "document" if kind else "text/html" in headers.get("accept", "")
 
 
 def _without_own_headers(scope: Scope) -> Scope:
@@ -244,24 +252,17 @@ def _unavailable(headers: Headers) -> Response:
     sentence = "LEAP cannot look up who you are at the moment: it tries again by itself."
     response: Response = (
         page("message.html", 503, title="One moment", sentence=sentence, reload=RETRY_SECONDS)
-        if _wants_page(headers)
+        if wants_page(headers)
         else PlainTextResponse(sentence, 503)
     )
     response.headers["retry-after"] = str(RETRY_SECONDS)
     return response
 
 
-def _sets_cookie(message: Message) -> bool:
-    return any(
-        name.lower() == b"set-cookie" and text.startswith((b"leap=", b"__Host-leap="))
-        for name, text in message["headers"]
-    )
-
-
 def _log(scope: Scope, told: Mapping[str, object], seconds: float) -> None:
     """One line a request, without its query, in which a code or a token may stand."""
     path = scope["path"]
-    if path.startswith(("/static/", "/assets/", "/health/", "/_stcore/")):
+    if path.startswith(SILENT):
         return
     logger.info(
         "%s %s",

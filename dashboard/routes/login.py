@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from functools import partial
+from typing import TypeVar
 
+import anyio
+import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
@@ -28,6 +31,9 @@ from leap_pipeline.services.audit import Actor
 from leap_pipeline.services.links import reset_password, verify_email
 
 HOME = "/"
+NOT_FROM_LOGIN = ("/login", "/leave", "/logout")
+AT_ONCE, MOST_WAITING = 8, 40
+T = TypeVar("T")
 
 
 class LoginRoutes:
@@ -35,6 +41,8 @@ class LoginRoutes:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._limiter = anyio.CapacityLimiter(AT_ONCE)
+        self._waiting = 0
 
     def routes(self) -> list[Route]:
         """For a Starlette application."""
@@ -54,7 +62,7 @@ class LoginRoutes:
 
         async def act() -> Response:
             form.update(await read_form(request))
-            issued = await run_in_threadpool(
+            issued = await self._counter(
                 self._console.sessions.login,
                 form.get("email", ""),
                 form.get("password", ""),
@@ -81,11 +89,17 @@ class LoginRoutes:
             return page("logout.html", language=_language(request))
         secure = self._console.is_https
         token = token_in(request.headers.get("cookie", ""), secure=secure)
-        if token is not None:
-            await run_in_threadpool(self._end, token, origin_of(request))
-        response = RedirectResponse("/login", 303)
-        drop_token(response, secure=secure)
-        return response
+
+        async def act() -> Response:
+            if token is not None:
+                await run_in_threadpool(self._end, token, origin_of(request))
+            response = RedirectResponse("/login", 303)
+            drop_token(response, secure=secure)
+            return response
+
+        return await _answered(
+            act, lambda status, sentence: _message(request, "Not logged out", sentence, status)
+        )
 
     async def _new_password(self, request: Request) -> Response:
         language = _language(request)
@@ -94,10 +108,11 @@ class LoginRoutes:
 
         async def act() -> Response:
             form = await read_form(request)
-            if form.get("password") != form.get("again"):
+            password = form.get("password", "")
+            if password != form.get("again", ""):
                 raise Refused(400, "The two passwords differ: type the same one twice.")
-            await run_in_threadpool(
-                self._with_link, reset_password, request, form.get("token", ""), form["password"]
+            await self._counter(
+                self._with_link, reset_password, request, form.get("token", ""), password
             )
             return _message(request, "Your password is set", "Log in with it now.")
 
@@ -112,13 +127,27 @@ class LoginRoutes:
 
         async def act() -> Response:
             form = await read_form(request)
-            await run_in_threadpool(self._with_link, verify_email, request, form.get("token", ""))
+            await self._counter(self._with_link, verify_email, request, form.get("token", ""))
             return _message(request, "Your address is confirmed", "You can close this page.")
 
         def refused(status: int, sentence: str) -> Response:
             return _message(request, "This did not work", sentence, status)
 
         return await _answered(act, refused)
+
+    async def _counter(self, act: Callable[..., T], *given: object) -> T:
+        """Passwords are compared by few threads of their own, so that nobody who guesses, and no
+        crowd, takes those that look after whoever is in already.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise Refused(503, "Too many people log in at once: try again in a moment.")
+        self._waiting += 1
+        try:
+            return await anyio.to_thread.run_sync(
+                partial(act, *given), limiter=self._limiter, abandon_on_cancel=False
+            )
+        finally:
+            self._waiting -= 1
 
     def _end(self, token: str, origin: Origin) -> None:
         try:
@@ -137,11 +166,10 @@ class LoginRoutes:
 
 def safe_next(text: str | None) -> str:
     """An address of ours to go on to; what leads elsewhere becomes the first page."""
-    if not text or not text.startswith("/") or text.startswith("/login"):
+    if not text or not text.startswith("/") or text.startswith(("//", *NOT_FROM_LOGIN)):
         return HOME
     plain = all(0x20 < ord(each) < 0x7F for each in text) and "\\" not in text
-    parts = urlsplit(text)
-    return text if plain and not text.startswith("//") and not parts.netloc else HOME
+    return text if plain else HOME
 
 
 def origin_of(request: Request) -> Origin:

@@ -110,7 +110,7 @@ def make_desk(database: Database, settings: Settings, patch: pytest.MonkeyPatch)
     ensure_keys(settings)
     settings.storage.mkdir(parents=True, exist_ok=True)
     console = Console(
-        settings,
+        settings.model_copy(update={"public_url": ORIGIN}),
         database,
         LocalStorage(settings.storage),
         load_vault(settings),

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast
 
 import httpx
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -33,6 +34,13 @@ def cookie_of(client: httpx.Client) -> str:
     return "; ".join(f"{name}={text}" for name, text in client.cookies.items())
 
 
+def family_in(token: str) -> str:
+    """The login that a token belongs to, read without its key."""
+    body = token.split(".")[1]
+    family: str = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["fam"]
+    return family
+
+
 @dataclass
 class Tab:
     """One websocket, and what the server said in it."""
@@ -49,7 +57,7 @@ class Tab:
         self.socket.send(asked.SerializeToString())
         found: list[ForwardMsg] = []
         while True:
-            message = ForwardMsg.FromString(cast("bytes", self.socket.recv(SECONDS, decode=False)))
+            message = ForwardMsg.FromString(self.socket.recv(SECONDS, decode=False))
             found.append(message)
             kind = message.WhichOneof("type")
             if kind == "new_session":
@@ -66,14 +74,19 @@ def texts(messages: Sequence[ForwardMsg]) -> str:
 
 @contextmanager
 def tab(
-    url: str, cookie: str | None, *, resume: str | None = None, origin: str | None = None
+    url: str,
+    cookie: str | None,
+    *,
+    resume: str | None = None,
+    origin: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Iterator[Tab]:
     """Raises websockets' InvalidStatus where the server lets nobody in."""
     protocols = ["streamlit"] if resume is None else ["streamlit", "a-token", resume]
     with connect(
         f"{url.replace('http', 'ws', 1)}/_stcore/stream",
         subprotocols=[Subprotocol(each) for each in protocols],
-        additional_headers={} if cookie is None else {"Cookie": cookie},
+        additional_headers={**(headers or {}), **({} if cookie is None else {"Cookie": cookie})},
         origin=Origin(origin or url),
         max_size=None,
         open_timeout=SECONDS,

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import NoReturn
+
+import pytest
+from sqlalchemy import func, update
+
+from leap_pipeline.db.models.users import RefreshToken
+from leap_pipeline.errors import TransientError
 from tests.support.accounts import ADA, PASSWORD
 from tests.support.console import ORIGIN, Desk
 
@@ -40,3 +48,38 @@ def test_every_answer_has_the_headers_that_protect_it(desk: Desk) -> None:
         assert "script-src 'self' 'sha256-" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.request.headers["origin"] == ORIGIN
+
+
+def test_an_old_token_that_comes_back_ends_the_whole_login(desk: Desk) -> None:
+    desk.add(ADA)
+    client, thief = desk.client(ADA), desk.client(ADA)
+    page = {"Accept": "text/html"}
+    assert "set-cookie" in client.get("/nothing", headers=page).headers
+    with desk.database.system() as session:
+        session.execute(
+            update(RefreshToken)
+            .where(RefreshToken.replaced_at.is_not(None))
+            .values(replaced_at=func.now() - timedelta(minutes=5))
+        )
+    # Whoever of the two is the thief: both are out.
+    assert thief.get("/nothing", headers=page).status_code == 303
+    assert client.get("/nothing").status_code == 401
+
+
+def test_a_token_reaches_the_browser_though_the_database_goes_away_behind_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rotated and not told, it would look stolen when the browser tries again with the old one."""
+    desk.add(ADA)
+    client = desk.client(ADA)
+
+    def away(_family: str) -> NoReturn:
+        msg = "The database is away."
+        raise TransientError(msg)
+
+    monkeypatch.setattr(desk.console.sessions, "check", away)
+    answer = client.get("/nothing", headers={"Accept": "text/html"})
+    assert answer.status_code == 503
+    assert answer.headers["set-cookie"].startswith("leap=")
+    monkeypatch.undo()
+    assert client.get("/nothing").status_code == 404
