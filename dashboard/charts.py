@@ -1,7 +1,7 @@
-"""Small charts as SVG: no script draws them, and they follow the page's light and dark.
+"""Small charts of plain boxes: no script draws them, and they follow the page's light and dark.
 
-Colours can be told apart by people who see few (https://jfly.uni-koeln.de/color/), and each value
-can be read as a text.
+Streamlit lets HTML through and takes SVG out. Colours can be told apart by people who see few
+(https://jfly.uni-koeln.de/color/), and each value can be read as a text.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from dashboard.texts import number
 from dashboard.words import html
 
 GREEN, BLUE, GRAY, RED, ORANGE = "#009e73", "#0072b2", "#8c8c8c", "#d55e00", "#e69f00"
-HEIGHT, STEP, GAP = 120, 20, 4
 LABELS = 4
 NEAR = 0.8
 """From this share of a limit on, a meter warns."""
 _LEGEND = "display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem"
 _DOT = "display:inline-block;width:.7rem;height:.7rem;border-radius:2px;margin-right:.35rem"
 _AXIS = "display:flex;justify-content:space-between;font-size:.75rem;opacity:.75"
+_PLOT = (
+    "display:flex;align-items:flex-end;gap:2px;height:10rem;"
+    "border-bottom:1px solid rgba(128,128,128,.5)"
+)
+_COLUMN = "flex:1;height:100%;display:flex;flex-direction:column;justify-content:flex-end"
 _TRACK = "background:rgba(128,128,128,.2);border-radius:4px;height:.6rem"
 
 
@@ -40,21 +44,9 @@ def columns(
     """Columns side by side in time, the series one on the other."""
     totals = [sum(each.values[at] or 0 for each in series) for at in range(len(labels))]
     most = max(totals, default=0) or 1
-    bars = [
-        bar
-        for at, label in enumerate(labels)
-        for bar in _column(at, label, series, most, unit, digits)
-    ]
-    width = STEP * len(labels)
-    picture = (
-        f'<svg viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{html(title)}" style="width:100%;height:10rem;display:block">'
-        f'<line x1="0" y1="{HEIGHT}" x2="{width}" y2="{HEIGHT}" stroke="currentColor" '
-        f'stroke-opacity=".3"/>{"".join(bars)}</svg>'
-    )
-    top = (
-        f'<div style="font-size:.75rem;opacity:.75">{html(_said(max(totals), unit, digits))}</div>'
-    )
+    bars = [_column(at, label, series, most, unit, digits) for at, label in enumerate(labels)]
+    top = f'<div style="{_AXIS}">{html(_said(max(totals, default=0), unit, digits))}</div>'
+    picture = f'<div role="img" aria-label="{html(title)}" style="{_PLOT}">{"".join(bars)}</div>'
     st.html(_legend(series) + top + picture + _axis(labels))
 
 
@@ -102,20 +94,18 @@ def meter(name: str, used: float, limit: float | None, said: str) -> None:
 
 def _column(
     at: int, label: str, series: Sequence[Series], most: float, unit: str, digits: int
-) -> list[str]:
-    found, floor = [], float(HEIGHT)
+) -> str:
+    """The first series lies at the bottom."""
+    boxes, said = [], []
     for each in series:
         value = each.values[at] or 0
         if value <= 0:
             continue
-        tall = max(value / most * HEIGHT, 1.0)
-        floor -= tall
-        said = f"{label} · {each.name}: {_said(value, unit, digits)}"
-        found.append(
-            f'<rect x="{at * STEP + GAP / 2}" y="{floor:.2f}" width="{STEP - GAP}" '
-            f'height="{tall:.2f}" fill="{each.color}"><title>{html(said)}</title></rect>'
-        )
-    return found
+        said.append(f"{each.name}: {_said(value, unit, digits)}")
+        tall = f"height:{100 * value / most:.2f}%;min-height:1px"
+        boxes.append(f'<div style="{tall};background:{each.color}"></div>')
+    told = html(f"{label} · {', '.join(said) or '0'}")
+    return f'<div style="{_COLUMN}" title="{told}">{"".join(reversed(boxes))}</div>'
 
 
 def _legend(series: Sequence[Series]) -> str:

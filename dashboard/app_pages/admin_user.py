@@ -35,8 +35,12 @@ NAMES: dict[Permission, str] = {
 
 def show(me: Me) -> None:
     say_what_was_done()
+    if "id" not in st.query_params:
+        st.title(t("User"))
+        st.info(t("Choose a user in the list of users."))
+        return
     with system(me) as session:
-        user = person(session, me.rights, st.query_params.get("id", ""))
+        user = person(session, me.rights, st.query_params["id"])
     st.title(plain(user.full_name or user.email))
     _badges(user)
     part = st.segmented_control(

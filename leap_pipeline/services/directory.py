@@ -80,7 +80,7 @@ def people(
     )
     if before is not None:
         query = query.where(User.user_slug < before)
-    rows: Sequence[tuple[User, str | None, int]] = session.execute(query).tuples().all()
+    rows = session.execute(query).all()
     shown = rows[: min(limit, MOST)]
     found = [_person(user, plan, count) for user, plan, count in shown]
     return found, found[-1].slug if len(rows) > len(shown) else None
