@@ -140,6 +140,13 @@ class Settings(BaseSettings):
         default=False,
         description="Let downloads reach loopback and private addresses; for tests only.",
     )
+    mail_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Mail server of notices, as Apprise writes it: "
+            "`mailtos://name:password@smtp.example.org?from=leap@example.org`; unset: no mail."
+        ),
+    )
     mirrored_jobs: int = Field(
         default=1000,
         ge=0,

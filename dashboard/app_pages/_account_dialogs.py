@@ -93,8 +93,8 @@ def login_of(view: CredentialView) -> Login | None:
 def link(label: str, address: str) -> None:
     """A button that leads to another page of ours, in this tab."""
     style = (
-        "display:inline-block;padding:.375rem .75rem;border:1px solid;border-radius:.5rem;"
-        "color:inherit;text-decoration:none"
+        "display:inline-block;padding:.5rem .75rem;border:1px solid rgba(128,128,128,.4);"
+        "border-radius:.5rem;font-size:.875rem;color:inherit;text-decoration:none"
     )
     st.html(f'<a href="{html(address)}" style="{style}">{html(label)}</a>', width="content")
 

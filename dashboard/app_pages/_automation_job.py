@@ -68,7 +68,7 @@ def _runs(me: Me, owner: Owner, job_id: int) -> None:
     _history(me, firings[:limit])
     if len(firings) > limit and st.button(t("Show more"), key="more_firings"):
         st.session_state[SHOWN] = limit + STEP
-        st.rerun(scope="fragment")
+        st.rerun(scope="app")
 
 
 def _head(me: Me, view: JobView, running: Sequence[AutomationFiring]) -> None:

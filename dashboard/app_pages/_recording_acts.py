@@ -45,9 +45,10 @@ REASON_LIMIT = 500
 def show_acts(row: DeltaGenerator, me: Me, subject: Subject, view: View) -> None:
     """The main act as a button, and a menu of the others, at the end of a row."""
     offered = acts(view.standing, me.rights)
-    # What failed has its button beside the reason.
-    main = offered[0] if offered and offered[0] in MAIN and view.failed is None else None
+    main = offered[0] if offered and offered[0] in MAIN else None
     others = [each for each in offered if each is not main]
+    if view.failed is not None and main in (Act.RUN, Act.PUBLISH):
+        main = None  # it stands beside the reason
     if main is not None and row.button(t(LABELS[main]), type="primary", key=f"act_{main}"):
         perform(me, subject, main)
     if others:

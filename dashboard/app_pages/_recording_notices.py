@@ -61,6 +61,8 @@ def _failure(me: Me, subject: Subject, view: View) -> None:
     why = plain(failed.reason) or t("nobody says why")
     with st.container(border=True, key="failure"):
         st.error(t("**{step}** failed: {why}", step=plain(step_name(failed.name)), why=why))
+        if view.live_runs:
+            return  # it is tried again already
         row = st.container(horizontal=True, vertical_alignment="center")
         if view.is_cut_off:
             row.write(t("Connect the account again, then try again: what is done stays done."))

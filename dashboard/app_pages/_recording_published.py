@@ -215,9 +215,11 @@ def _difference(there: There, platform: Platform) -> None:
     """What an update changes of a published video."""
     if not there.changes and not there.beside and not there.left:
         st.write(t("Nothing would change: what is there is what is configured."))
-    for each in there.changes:
-        st.markdown(f"**{plain(each.field)}**")
-        st.code("\n".join(_changed(each)), language="diff", wrap_lines=True)
+    if there.changes:
+        lines = [
+            line for each in there.changes for line in (f"@@ {each.field} @@", *_changed(each))
+        ]
+        st.code("\n".join(lines), language="diff", wrap_lines=True)
     collection = t(COLLECTIONS[platform])
     if there.beside:
         titles = [collection if each == COLLECTION else each for each in there.beside]
@@ -228,14 +230,17 @@ def _difference(there: There, platform: Platform) -> None:
 
 
 def _changed(change: Change) -> Iterator[str]:
+    yield f"@@ {change.field} @@"
     if change.lines:
         yield from (f"{line.sign} {line.text}".rstrip() for line in change.lines)
     elif change.added or change.removed:
         yield from (f"- {each}" for each in change.removed)
         yield from (f"+ {each}" for each in change.added)
     else:
-        yield f"- {_written(change.before)}"
-        yield f"+ {_written(change.after)}"
+        if change.before is not None:
+            yield f"- {_written(change.before)}"
+        if change.after is not None:
+            yield f"+ {_written(change.after)}"
 
 
 def _written(value: object) -> str:
@@ -243,4 +248,4 @@ def _written(value: object) -> str:
         return t("On") if value else t("Off")
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return "—" if value is None else str(value)
+    return str(value)

@@ -108,7 +108,7 @@ def _form(
         with st.form("settings", border=False):
             document = own.document
             for title, shown in _groups(presets, pictures):
-                st.subheader(title, divider="gray")
+                st.markdown(f"**{title}**")
                 document = fields.draw(shown, document, key=key, inherited=below)
             wanted = st.form_submit_button(t("Save"), type="primary")
         if wanted:

@@ -13,7 +13,7 @@ from dashboard.live import live
 from dashboard.session import Me
 from dashboard.texts import clock, number, size, t, tn, when
 from dashboard.words import html
-from leap_pipeline.domain.states import Stage
+from leap_pipeline.domain.states import Stage, StageStatus
 from leap_pipeline.domain.status import DOWNLOAD
 from leap_pipeline.services.recording_view import Line, View, load_view
 
@@ -36,6 +36,7 @@ STYLE = """
 .steps b { font-weight: 600; }
 .steps small { display: block; opacity: .75; font-size: .85rem; overflow-wrap: anywhere; }
 .steps .why { opacity: 1; }
+.steps a { color: inherit; text-decoration: underline; }
 .steps progress { width: 100%; height: .4rem; accent-color: var(--state); display: block;
   margin-top: .3rem; }
 </style>
@@ -109,7 +110,8 @@ def _about(line: Line, view: View) -> Iterator[str]:
         yield tn("failed once", "failed {n} times", line.failures)
     if "due" in line.facts:
         yield t("waits until {until}", until=when(line.facts["due"], "short"))
-    yield from _made(line, view)
+    if line.status == StageStatus.COMPLETED:
+        yield from _made(line, view)
 
 
 def _made(line: Line, view: View) -> Iterator[str]:

@@ -33,6 +33,11 @@ class Begun:
     text: str
     main: str
 
+    @property
+    def key(self) -> str:
+        """Ends the keys of the fields."""
+        return f"{self.number}:{self.version}"
+
 
 def show_topics(me: Me, subject: Subject, view: View) -> None:
     with me.tenant(subject.owner_id) as session:
@@ -60,8 +65,11 @@ def _editor(me: Me, subject: Subject, view: View, document: TopicsDocument | Non
     elif active.model == MANUAL:
         st.caption(t("Written by hand: no run takes their place."))
     if active is not None and active.id != begun.version:
-        st.warning(t("Other topics count since you began: compare before you save."))
-    key = f"{subject.number}:{begun.version}"
+        st.warning(t("Other topics count by now; what you write here takes their place."))
+        if st.button(t("Load them, without what is written here"), key="load_topics"):
+            _forget()
+            st.rerun()
+    key = begun.key
     with st.form("topics"):
         main = st.text_input(
             t("What it is about"),
@@ -101,7 +109,9 @@ def _editor(me: Me, subject: Subject, view: View, document: TopicsDocument | Non
 
 
 def _begun(subject: Subject, document: TopicsDocument | None) -> Begun:
-    """Follows the version that counts until somebody writes: what is written must not go."""
+    """Stays as long as its fields are shown: what is written there and not sent is known to the
+    browser alone, so a version that a run finds meanwhile must not take their place.
+    """
     active = document.active if document is not None else None
     now = Begun(
         subject.number,
@@ -110,15 +120,10 @@ def _begun(subject: Subject, document: TopicsDocument | None) -> Begun:
         ", ".join(active.main_topics) if active is not None else "",
     )
     begun = st.session_state.get(BEGUN)
-    if not isinstance(begun, Begun) or begun.number != now.number or not _is_touched(begun):
+    shown = isinstance(begun, Begun) and f"topics:{begun.key}" in st.session_state
+    if not isinstance(begun, Begun) or begun.number != now.number or not shown:
         st.session_state[BEGUN] = begun = now
     return begun
-
-
-def _is_touched(begun: Begun) -> bool:
-    key = f"{begun.number}:{begun.version}"
-    text = st.session_state.get(f"topics:{key}", begun.text)
-    return (text, st.session_state.get(f"main:{key}", begun.main)) != (begun.text, begun.main)
 
 
 def _forget() -> None:

@@ -69,7 +69,7 @@ def _list(me: Me, owner: Owner) -> None:
 def _more(page: JobPage, limit: int) -> None:
     if page.after is not None and st.button(t("Show more"), key="more_jobs"):
         st.session_state[SHOWN] = limit + JOBS
-        st.rerun(scope="fragment")
+        st.rerun(scope="app")
 
 
 def plan_words(plan: Entitlement, enabled: int) -> str:

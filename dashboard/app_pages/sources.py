@@ -57,7 +57,7 @@ def _list(me: Me, owner: Owner) -> None:
             _card(me, owner, row)
     if page.after is not None and st.button(t("Show more"), key="more_sources"):
         st.session_state[SHOWN] = limit + STEP
-        st.rerun(scope="fragment")
+        st.rerun(scope="app")
 
 
 def _card(me: Me, owner: Owner, row: InputSource) -> None:

@@ -92,7 +92,7 @@ class ExportRoutes:
         who, given = who_of(request), request.query_params
         criteria = criteria_in(given)
         of = _owner(who, given.get("owner") or EVERYTHING)
-        with self._console.database.tenant(who.user_id) as session:
+        with scope_of(self._console, who) as session:
             begin_export(session, who.rights, actor_of(request), form, criteria, of)
         pages = exported(
             lambda: scope_of(self._console, who), criteria, of=of, sort=given.get("sort") or None

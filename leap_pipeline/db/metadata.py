@@ -10,6 +10,7 @@ from leap_pipeline.db.models import (
     bulk,
     celery,
     inbox,
+    notices,
     publishing,
     recordings,
     runs,
@@ -29,6 +30,7 @@ MODEL_MODULES = (
     runs,
     bulk,
     publishing,
+    notices,
     audit,
     adoption,
 )

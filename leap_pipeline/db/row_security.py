@@ -89,6 +89,8 @@ TABLES: Mapping[str, Access] = {
     "upload_sessions": OWN,
     "target_steps": OWN,
     "youtube_quota_ledger": SYSTEM_ONLY,
+    "notices": Access(OWN_ROW, OWN_ROW, OWN_ROW, columns=("read_at",)),
+    "notice_channels": OWN,
     "oauth_states": SYSTEM_ONLY,
     "celery_beat_schedule_entry": SYSTEM_ONLY,
     "celery_crontab_schedule": SYSTEM_ONLY,

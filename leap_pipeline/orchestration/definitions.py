@@ -11,6 +11,7 @@ from leap_pipeline.orchestration.inbox import webhook_inbox_sensor
 from leap_pipeline.orchestration.jobs import prepare, publish
 from leap_pipeline.orchestration.launching import launch_sensor
 from leap_pipeline.orchestration.mirror import automation_mirror
+from leap_pipeline.orchestration.notices import notice_delivery_sensor
 from leap_pipeline.orchestration.outcomes import outcome_sensors
 from leap_pipeline.orchestration.polling import zoom_poll_sensor
 from leap_pipeline.orchestration.processing import (
@@ -47,6 +48,7 @@ defs = dg.Definitions(
         health_sensor,
         automation_mirror,
         webhook_inbox_sensor,
+        notice_delivery_sensor,
         make_sensor(opened_accounts),
     ],
     resources={"leap": LeapResource()},

@@ -23,6 +23,7 @@ from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.redaction import redact, remember
 from leap_pipeline.services.audit import Actor, record
 from leap_pipeline.services.credential_rows import CredentialRows, CredentialView, title_of
+from leap_pipeline.services.notices import Refused, tell_refused
 
 SUBJECT = "credential"
 UNNAMED = "main"
@@ -159,6 +160,8 @@ class Credentials(CredentialRows):
         self._write(row, {"is_active": False})
         after = {"is_active": False, "reason": redact(reason)}
         self._tell(actor, "refused", credential_id, after=after)
+        told = Refused(credential_id, row.platform, title_of(row.platform, row.account_name))
+        tell_refused(self.session, self.user_id, told, reason, row.updated_at)
         return True
 
     def _sealed(self, credential: Credential) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.notices import Notice
 from leap_pipeline.db.models.publishing import TargetStep, UploadSession
 from leap_pipeline.db.models.recordings import (
     OutputTarget,
@@ -218,6 +219,7 @@ def _forget_content(session: Session, recording_id: int) -> None:
         .values(stage_meta=None, failed_reason=None),
         update(RecordingRun).where(RecordingRun.recording_id == recording_id).values(reason=None),
         delete(RecordingHold).where(RecordingHold.recording_id == recording_id),
+        delete(Notice).where(Notice.recording_id == recording_id),
         update(UploadSession)
         .where(UploadSession.target_id.in_(targets))
         .values(sent={}, session=None, processing_note=None, next_look_at=None),

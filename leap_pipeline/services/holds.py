@@ -16,6 +16,7 @@ from leap_pipeline.domain.states import HoldState, Platform
 from leap_pipeline.errors import InputError, NotFound
 from leap_pipeline.services.audit import Actor, record
 from leap_pipeline.services.moves import NAME_LIMIT, move_hold, storable
+from leap_pipeline.services.notices import tell_held
 from leap_pipeline.services.projection import lock_recording, lock_row
 
 
@@ -31,7 +32,8 @@ def hold(
 ) -> int:
     """Hold a recording, or one of its targets; the hold's id.
 
-    A live hold of the same kind there gets the new reason and facts. Raises `InputError` for a
+    A live hold of the same kind there gets the new reason and facts. The owner is told of a new one
+    that somebody else, or LEAP, has placed. Raises `InputError` for a
     recording that the scope does not have, an empty reason, a doubtful upload without its target.
     """
     if not reason.strip():
@@ -40,7 +42,8 @@ def hold(
     if kind is HoldKind.DOUBTFUL_UPLOAD and platform is None:
         msg = "A doubtful upload needs its target: name the platform."
         raise InputError(msg)
-    owner_id = lock_recording(session, recording_id).recording.user_id
+    recording = lock_recording(session, recording_id).recording
+    owner_id = recording.user_id
     said = {
         "reason": storable(reason),
         "facts": validate_column("recording_holds", "facts", dict(facts or {})),
@@ -67,6 +70,8 @@ def hold(
     record(
         session, actor, "recording.hold", "recording", recording_id, owner_id=owner_id, after=after
     )
+    if actor.id is None or actor.id != owner_id:
+        tell_held(session, recording, hold_id, kind, said["reason"])
     return hold_id
 
 

@@ -24,6 +24,7 @@ from leap_pipeline.domain.status import (
     project,
 )
 from leap_pipeline.errors import InputError
+from leap_pipeline.services.notices import Outcome, tell_outcome
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def refresh_status(session: Session, recording_id: int) -> Locked:
     locked = lock_recording(session, recording_id)
     projection = project(locked.facts)
     recording, failure = locked.recording, projection.failure
+    before = Outcome.of(recording)
     recording.status = projection.status
     recording.failed = failure is not None
     recording.failed_at = failure.at if failure else None
@@ -122,6 +124,7 @@ def refresh_status(session: Session, recording_id: int) -> Locked:
     elif locked.facts.download is DownloadStatus.COMPLETED:
         recording.retry_count = 0  # before that, the column counts the download's own failures
     session.flush()
+    tell_outcome(session, recording, locked.targets.values(), before)
     return locked
 
 

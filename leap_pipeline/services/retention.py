@@ -26,6 +26,7 @@ from leap_pipeline.errors import LeapError
 from leap_pipeline.services.counts import compact_counts
 from leap_pipeline.services.deletion import expire, hard_delete
 from leap_pipeline.services.firing_care import forget_old
+from leap_pipeline.services.notices import forget_old as forget_notices
 from leap_pipeline.services.quotas import refresh_storage
 from leap_pipeline.services.rate_limits import sweep_buckets
 from leap_pipeline.services.sessions import sweep
@@ -100,10 +101,10 @@ def recount_storage(database: Database, at: datetime, *, dry_run: bool = False) 
 
 def tidy(database: Database) -> dict[str, int]:
     """Remove ended sessions, links, old login attempts, finished webhooks, rate buckets that nobody
-    uses and firings of long ago, and sum up counts; how many rows.
+    uses, firings and notices of long ago, and sum up counts; how many rows.
     """
     with database.system() as session:
-        swept = sweep(session)
+        swept = sweep(session) | {"notices": forget_notices(session, datetime.now(UTC))}
         swept |= {"webhooks": sweep_inbox(session), "rate_buckets": sweep_buckets(session)}
         swept |= {"firings": forget_old(session, datetime.now(UTC) - FIRINGS_KEPT)}
     return {**swept, "counts": compact_counts(database)}

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, lazyload
 from ulid import ULID
 
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.models.notices import Notice
 from leap_pipeline.db.models.users import RefreshToken, User, UserConfig
 from leap_pipeline.domain.addresses import Origin
 from leap_pipeline.domain.permissions import Rights
@@ -29,7 +30,21 @@ from leap_pipeline.services.users import lock_user, rights_of, set_password
 from leap_pipeline.settings import Settings
 
 NOWHERE = Origin()
+MOST_UNREAD = 100
 ENDED = "You are logged out: log in again."
+# A part of the statement that looks a person up: no page pays another one for it.
+UNREAD = (
+    select(func.count())
+    .select_from(
+        select(Notice.id)
+        .where(Notice.user_id == User.id, Notice.read_at.is_(None))
+        .limit(MOST_UNREAD)
+        .correlate(User)
+        .subquery()
+    )
+    .correlate(User)
+    .scalar_subquery()
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,8 @@ class SignedIn:
     rights: Rights
     language: str | None = None
     """What the user chose for the console; None: nothing yet."""
+    unread: int = 0
+    """Notices that the user has not read, counted up to 100."""
 
 
 class Sessions:
@@ -95,7 +112,7 @@ class Sessions:
         """Who a family belongs to, if it lives: asked at every rerun. Raises SessionEnded."""
         with self._database.system() as session:
             found = session.execute(
-                select(User, UserConfig.preferences["language"].astext)
+                select(User, UserConfig.preferences["language"].astext, UNREAD)
                 .join(RefreshToken, RefreshToken.user_id == User.id)
                 .outerjoin(UserConfig, UserConfig.user_id == User.id)
                 .where(RefreshToken.family_id == family_id, LIVE, User.is_active)
@@ -104,7 +121,7 @@ class Sessions:
             ).first()
         if found is None:
             raise SessionEnded(ENDED)
-        user, language = found
+        user, language, unread = found
         return SignedIn(
             family_id=family_id,
             user_id=user.id,
@@ -115,6 +132,7 @@ class Sessions:
             is_verified=user.is_verified,
             rights=rights_of(user),
             language=language,
+            unread=unread,
         )
 
     def check_token(self, token: str) -> SignedIn:

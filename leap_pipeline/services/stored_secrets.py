@@ -18,6 +18,7 @@ ENCRYPTED: tuple[Column[str], ...] = (
     _TABLES["user_credentials"].c.encrypted_data,
     _TABLES["upload_sessions"].c.session,
     _TABLES["oauth_states"].c.verifier,
+    _TABLES["notice_channels"].c.address,
 )
 
 BATCH = 100

@@ -150,6 +150,14 @@ def expire_subscriptions(database: Database, at: datetime, *, dry_run: bool = Fa
     return expired
 
 
+def subscription(session: Session, rights: Rights, user_id: str) -> UserSubscription | None:
+    """What an admin gave the user, whether it counts at the moment or not."""
+    require_admin(rights)
+    return session.scalars(
+        select(UserSubscription).where(UserSubscription.user_id == user_id)
+    ).one_or_none()
+
+
 def changes(session: Session, user_id: str, limit: int = 50) -> list[QuotaChange]:
     """The newest changes of a user's plan and limits, newest first."""
     return list(

@@ -271,7 +271,9 @@ SYSTEMS = {
 }
 READABLE = {table.name for table in metadata.sorted_tables} - SYSTEMS
 WRITABLE = READABLE - READ_ONLY - {"users", "recording_counts"}
-UNDELETABLE = {"quota_usage"}
+UNDELETABLE = {"quota_usage", "notices"}
+# Where a tenant changes one column alone.
+CHANGEABLE = {"users": "full_name", "notices": "read_at"}
 
 
 def _writes(ada: Tenant, table: Table, world: World) -> Iterator[str]:
@@ -325,8 +327,8 @@ def _fresh(values: Values, table: Table) -> Values:
 
 
 def _changeable(table: Table) -> Column[Any]:
-    if table.name == "users":
-        return table.columns["full_name"]
+    if table.name in CHANGEABLE:
+        return table.columns[CHANGEABLE[table.name]]
     unique = {name for names in _unique(table) for name in names}
     fixed = unique | {"user_id", "owner_id"}
     return next(c for c in table.columns if c.name not in fixed and not c.foreign_keys)

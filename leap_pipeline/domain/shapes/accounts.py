@@ -51,6 +51,13 @@ class FiringCounts(Shape):
     refused: Count = 0
 
 
+NoticeName = Literal["ready", "failed", "held", "connect"]
+
+
+class NoticeKinds(ListShape[Annotated[tuple[NoticeName, ...], Field(max_length=4)]]):
+    """`notice_channels.kinds`: of which kinds a person wants notices there."""
+
+
 class PlanValue(Shape):
     """Quota history of plan_upgrade, plan_downgrade and expiry."""
 

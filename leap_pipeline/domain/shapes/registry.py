@@ -50,6 +50,7 @@ COLUMNS: Mapping[Column, type[BaseModel]] = {
     ("bulk_actions", "parameters"): bulk.BulkParameters,
     ("bulk_actions", "refusals"): bulk.BulkRefusals,
     ("upload_sessions", "sent"): results.Sent,
+    ("notice_channels", "kinds"): accounts.NoticeKinds,
     ("celery_beat_schedule_entry", "args"): accounts.BeatArgs,
     ("celery_beat_schedule_entry", "kwargs"): accounts.BeatKwargs,
 }

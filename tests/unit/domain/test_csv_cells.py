@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leap_pipeline.domain.csv_cells import csv_lines, harmless
+from leap_pipeline.domain.csv_cells import Cell, csv_lines, harmless
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_other_texts_stay(text: str) -> None:
 
 
 def test_cells_come_back_as_they_were() -> None:
-    row = ['say "hi", then\ngo', "=cmd|' /C calc'!A0", 7, -2.5, True, None]
+    row: list[Cell] = ['say "hi", then\ngo', "=cmd|' /C calc'!A0", 7, -2.5, True, None]
     written = csv_lines([row, [datetime(2026, 11, 23, 9, 30, tzinfo=UTC)]])
     assert list(csv.reader(io.StringIO(written, newline=""))) == [
         ['say "hi", then\ngo', "'=cmd|' /C calc'!A0", "7", "-2.5", "yes", ""],

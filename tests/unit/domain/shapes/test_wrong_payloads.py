@@ -132,6 +132,12 @@ WRONG: dict[str, list[tuple[Any, list[str]]]] = {
         ({"retention": {"restore_days": 1.5}}, ["preferences.retention.restore_days"]),
         ({"theme": "dark"}, ["preferences.theme"]),
     ],
+    "notice_channels.kinds": [
+        ({"ready": True}, ["kinds"]),
+        (["ready", "sometimes"], ["kinds[1]"]),
+        (["test"], ["kinds[0]"]),
+        (["ready"] * 5, ["kinds"]),
+    ],
     "automation_jobs.source_ids": [
         ({"ids": [1]}, ["source_ids"]),
         ([1, None], ["source_ids[1]"]),

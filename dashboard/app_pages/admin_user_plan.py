@@ -1,0 +1,271 @@
+"""A user's plan: what was used of it, limits of one's own, pay-as-you-go, and how it came so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import streamlit as st
+
+from dashboard.app_pages.admin_parts import dollars, done, limit_name, system
+from dashboard.charts import BLUE, Series, columns, meter
+from dashboard.live import guarded
+from dashboard.session import Me
+from dashboard.texts import mark, number, t, when, zone
+from dashboard.words import html, plain
+from leap_pipeline.db.models.subscriptions import (
+    QuotaChange,
+    SubscriptionPlan,
+    UserSubscription,
+)
+from leap_pipeline.db.models.users import User
+from leap_pipeline.domain.quotas import ChangeType
+from leap_pipeline.services.directory import names
+from leap_pipeline.services.quotas import COLUMNS, Month, Usage, history, usage_of
+from leap_pipeline.services.subscriptions import (
+    Change,
+    assign_plan,
+    changes,
+    plans,
+    set_overrides,
+    set_pay_as_you_go,
+    subscription,
+)
+
+LIMITS = {
+    "recordings_per_month": mark("Recordings a month"),
+    "storage_gb": mark("Storage, GB"),
+    "concurrent_tasks": mark("Tasks at once"),
+    "automation_jobs": mark("Automations"),
+    "min_interval_hours": mark("Hours between two runs of an automation"),
+}
+CHANGES = {
+    ChangeType.PLAN_UPGRADE: mark("Larger plan"),
+    ChangeType.PLAN_DOWNGRADE: mark("Smaller plan"),
+    ChangeType.CUSTOM_QUOTA_OVERRIDE: mark("Limits of their own"),
+    ChangeType.PAY_AS_YOU_GO_CHANGE: mark("Pay-as-you-go"),
+    ChangeType.EXPIRY: mark("The plan ended"),
+}
+LARGEST = 2**31 - 1
+
+
+def show_plan(me: Me, user: User) -> None:
+    with system(me) as session:
+        usage = usage_of(session, user.id, datetime.now(UTC))
+        months = history(session, user.id)
+        own = subscription(session, me.rights, user.id)
+        known = plans(session)
+        changed = changes(session, user.id)
+        who = names(session, me.rights, [each.admin_user_id for each in changed])
+    _usage(usage, own)
+    with st.expander(t("Change the plan")):
+        _assign(me, user, known, usage)
+    with st.expander(t("Limits of their own")):
+        _overrides(me, user, own, usage)
+    with st.expander(t("Pay-as-you-go")):
+        _pay_as_you_go(me, user, own)
+    _months(months)
+    _history(changed, who)
+
+
+def usage_meters(usage: Usage) -> None:
+    """The running month against its limits."""
+    month, limits = usage.month, usage.entitlement.limits
+    meter(
+        t("Recordings"),
+        month.recordings,
+        limits.recordings_per_month,
+        t(
+            "{used} of {limit}, at this pace {forecast}",
+            used=number(month.recordings),
+            limit=limit_name(limits.recordings_per_month),
+            forecast=number(usage.recordings_forecast),
+        ),
+    )
+    stored = number(float(month.storage_gb), 2)
+    limit = limit_name(limits.storage_gb)
+    meter(
+        t("Storage"),
+        float(month.storage_gb),
+        limits.storage_gb,
+        t("{used} GB of {limit}", used=stored, limit=limit),
+    )
+
+
+def _usage(usage: Usage, own: UserSubscription | None) -> None:
+    given, month = usage.entitlement, usage.month
+    st.subheader(plain(t("Plan {plan}", plan=given.plan)))
+    usage_meters(usage)
+    said = [
+        t("Counts begin anew on {day}.", day=when(usage.resets_at, "d MMMM HH:mm")),
+        t("Task runs: {n}.", n=number(month.tasks)),
+        t("Runs of automations: {n}.", n=number(month.automation_runs)),
+    ]
+    if month.overage:
+        paid = t("Past the limit: {n} for {cost}.", n=month.overage, cost=dollars(month.cost))
+        said.append(paid)
+    if own is not None and own.expires_at is not None:
+        said.append(t("The plan ends on {day}.", day=when(own.expires_at)))
+    st.caption(plain(" ".join(said)))
+    if own is not None and own.notes:
+        st.caption(t("Notes: {notes}", notes=plain(own.notes)))
+
+
+def _assign(me: Me, user: User, known: list[SubscriptionPlan], usage: Usage) -> None:
+    options = [plan.name for plan in known]
+    titles = {plan.name: _title(plan) for plan in known}
+    with st.form(f"assign:{user.id}", border=False):
+        current = usage.entitlement.plan
+        name = st.selectbox(
+            t("Plan"),
+            options,
+            index=options.index(current) if current in options else 0,
+            format_func=lambda each: titles.get(each, each),
+            key=f"plan:{user.id}",
+        )
+        left, right = st.columns(2)
+        starts = left.date_input(t("From (empty: now)"), value=None, key=f"starts:{user.id}")
+        ends = right.date_input(t("To (empty: no end)"), value=None, key=f"ends:{user.id}")
+        change = _why(me, f"assign:{user.id}")
+        if st.form_submit_button(t("Assign"), type="primary"):
+            with guarded():
+                with system(me) as session:
+                    differs = assign_plan(
+                        session,
+                        user.id,
+                        name,
+                        change=change,
+                        starts_at=_midnight(starts),
+                        expires_at=_midnight(ends),
+                    )
+                _saved(differs=differs)
+
+
+def _title(plan: SubscriptionPlan) -> str:
+    if plan.is_active:
+        return plan.display_name
+    return t("{plan} (not offered)", plan=plan.display_name)
+
+
+def _overrides(me: Me, user: User, own: UserSubscription | None, usage: Usage) -> None:
+    st.caption(t("Empty: as the plan says. 0 is a limit too: nothing at all."))
+    with st.form(f"limits:{user.id}", border=False):
+        said = {
+            name: st.number_input(
+                t(title),
+                min_value=0,
+                max_value=LARGEST,
+                value=None if own is None else getattr(own, COLUMNS[name][1]),
+                step=1,
+                placeholder=t(
+                    "Now: {limit}", limit=limit_name(getattr(usage.entitlement.limits, name))
+                ),
+                key=f"{name}:{user.id}",
+            )
+            for name, title in LIMITS.items()
+        }
+        change = _why(me, f"limits:{user.id}")
+        if st.form_submit_button(t("Save"), type="primary"):
+            with guarded():
+                with system(me) as session:
+                    differs = set_overrides(session, user.id, said, change=change)
+                _saved(differs=differs)
+
+
+def _pay_as_you_go(me: Me, user: User, own: UserSubscription | None) -> None:
+    if own is not None and own.plan.overage_price_per_unit is not None:
+        price = number(float(own.plan.overage_price_per_unit), 2)
+        st.caption(t("A recording past the limit costs ${price}.", price=price).replace("$", r"\$"))
+    with st.form(f"pay:{user.id}", border=False):
+        enabled = st.checkbox(
+            t("Go on past the limit, for money"),
+            value=own is not None and own.pay_as_you_go_enabled,
+            key=f"pays:{user.id}",
+        )
+        ceiling = None if own is None else own.pay_as_you_go_monthly_limit
+        most = st.number_input(
+            t("Dollars a month at most (empty: no ceiling)"),
+            min_value=0.0,
+            max_value=99_999_999.0,
+            value=None if ceiling is None else float(ceiling),
+            step=1.0,
+            format="%.2f",
+            key=f"most:{user.id}",
+        )
+        change = _why(me, f"pay:{user.id}")
+        if st.form_submit_button(t("Save"), type="primary"):
+            with guarded():
+                money = None if most is None else Decimal(str(most))
+                with system(me) as session:
+                    differs = set_pay_as_you_go(
+                        session, user.id, enabled=enabled, monthly_limit=money, change=change
+                    )
+                _saved(differs=differs)
+
+
+def _why(me: Me, key: str) -> Change:
+    reason = st.text_input(t("Why"), max_chars=1000, key=f"reason:{key}")
+    notes = st.text_input(t("Notes (empty: as they are)"), max_chars=1000, key=f"notes:{key}")
+    return Change(me.actor, datetime.now(UTC), reason.strip() or None, notes.strip() or None)
+
+
+def _saved(*, differs: bool) -> None:
+    done(t("The change was saved.") if differs else t("Nothing has changed."))
+
+
+def _midnight(day: Any) -> datetime | None:
+    """The day's first instant where the admin is."""
+    return datetime.combine(day, time(), tzinfo=zone()) if isinstance(day, date) else None
+
+
+def _months(months: list[Month]) -> None:
+    if len(months) < 2:
+        return
+    st.subheader(t("The months before"))
+    shown = months[::-1]
+    columns(
+        t("Recordings a month"),
+        [f"{month.period[:4]}-{month.period[4:]}" for month in shown],
+        [Series(t("Recordings"), BLUE, [month.recordings for month in shown])],
+    )
+
+
+def _history(changed: list[QuotaChange], who: Mapping[str, str]) -> None:
+    st.subheader(t("What was changed"))
+    if not changed:
+        st.info(t("Nothing was changed yet."))
+        return
+    lines = [
+        '<div style="border-top:1px solid rgba(128,128,128,.3);padding:.4rem 0;'
+        'overflow-wrap:anywhere">'
+        f"<div><strong>{html(_kind(each.change_type))}</strong> "
+        f"{html(_document(each.old_value))} → {html(_document(each.new_value))}</div>"
+        f'<div style="font-size:.85rem;opacity:.8">{html(when(each.created_at))} · '
+        f"{html(who.get(each.admin_user_id or '') or t('the system'))}"
+        f"{html(f' · {each.reason}' if each.reason else '')}</div></div>"
+        for each in changed
+    ]
+    st.html("".join(lines))
+
+
+def _kind(name: str) -> str:
+    return t(CHANGES[ChangeType(name)]) if name in set(ChangeType) else name
+
+
+def _document(value: Mapping[str, Any] | None) -> str:
+    """The values of a change, as short as they can be said."""
+    said = [
+        f"{name.removeprefix('custom_').replace('_', ' ')} {_value(each)}"
+        for name, each in (value or {}).items()
+        if name != "expires_at" or each
+    ]
+    return ", ".join(said)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "—"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
