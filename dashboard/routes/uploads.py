@@ -76,6 +76,7 @@ class UploadRoutes:
             try:
                 size = _whole(request.headers.get("content-length"), "length")
                 name = await self._allowed(request, size)
+                self._require_turn(who_of(request).user_id)
             except Exception:
                 await _read_anyway(request)
                 raise
@@ -140,12 +141,13 @@ class UploadRoutes:
             modified=None if milliseconds is None else milliseconds / 1000,
         )
 
+    def _require_turn(self, user_id: str) -> None:
+        if self._sending[user_id] >= MOST_AT_ONCE:
+            msg = f"You are uploading {MOST_AT_ONCE} files already: wait until one is there."
+            raise Refused(429, msg)
+
     @contextmanager
     def _counted(self, user_id: str) -> Iterator[None]:
-        if self._sending[user_id] >= MOST_AT_ONCE:
-            raise Refused(
-                429, f"You are uploading {MOST_AT_ONCE} files already: wait until one is there."
-            )
         self._sending[user_id] += 1
         try:
             yield

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from dashboard.asgi import guarded
+from dashboard.routes import uploads
 from dashboard.routes.all import Routes
 from leap_pipeline.db.models.recordings import Recording
 from leap_pipeline.services.audit import AuditFilter, entries
@@ -118,6 +119,13 @@ def test_a_body_that_goes_beyond_the_limit_is_cut_off(desk: Desk) -> None:
     assert answer.status_code == 400
     assert "larger than" in answer.json()["error"]
     assert left(desk) == []
+
+
+def test_nobody_sends_any_number_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.add(ADA)
+    monkeypatch.setattr(uploads, "MOST_AT_ONCE", 0)
+    answer = upload(desk, b"x")
+    assert (answer.status_code, "already" in answer.text) == (429, True)
 
 
 def test_another_site_uploads_nothing(desk: Desk, clip: Path) -> None:
