@@ -42,6 +42,14 @@ class PageSpec:
 def all_pages() -> tuple[PageSpec, ...]:
     """The first one is where everybody begins."""
     from dashboard.app_pages import (
+        admin_audit,
+        admin_configs,
+        admin_overview,
+        admin_plans,
+        admin_system,
+        admin_user,
+        admin_users,
+        admin_youtube,
         automation,
         connections,
         presets,
@@ -78,6 +86,14 @@ def all_pages() -> tuple[PageSpec, ...]:
             permission=Permission.MANAGE_CREDENTIALS,
         ),
         PageSpec("automation", "Automation", Section.WORK, automation.show),
+        PageSpec("overview", "Overview", Section.ADMIN, admin_overview.show, admin=True),
+        PageSpec("users", "Users", Section.ADMIN, admin_users.show, admin=True),
+        PageSpec("user", "User", Section.ADMIN, admin_user.show, admin=True, hidden=True),
+        PageSpec("plans", "Plans", Section.ADMIN, admin_plans.show, admin=True),
+        PageSpec("youtube", "YouTube quota", Section.ADMIN, admin_youtube.show, admin=True),
+        PageSpec("configs", "Base configurations", Section.ADMIN, admin_configs.show, admin=True),
+        PageSpec("audit", "Audit log", Section.ADMIN, admin_audit.show, admin=True),
+        PageSpec("system", "System", Section.ADMIN, admin_system.show, admin=True),
     )
 
 
