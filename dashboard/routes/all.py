@@ -20,6 +20,7 @@ from dashboard.routes.media import MediaRoutes
 from dashboard.routes.player import PlayerRoutes
 from dashboard.routes.uploads import UploadRoutes
 from dashboard.routes.zoom_webhook import ZoomWebhookRoutes
+from dashboard.worker import working
 from leap_pipeline.services.webhooks import ZoomWebhooks
 
 ASSETS = Path(__file__).parent.parent / "web" / "assets"
@@ -29,6 +30,7 @@ class Routes:
     """The routes, and what has to live as long as they are served."""
 
     def __init__(self, console: Console) -> None:
+        self._database = console.database
         self._zoom = ZoomWebhookRoutes(
             ZoomWebhooks(console.database, console.vault, console.settings)
         )
@@ -55,7 +57,8 @@ class Routes:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """For the application's lifespan."""
-        yield
+        with working(self._database):
+            yield
         await self._dagster.close()
         self._connect.close()
         self._zoom.close()

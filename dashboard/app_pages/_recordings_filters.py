@@ -1,0 +1,226 @@
+"""What the list of recordings is narrowed to: kept in the address, so that it can be sent on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from dashboard.chips import status_name
+from dashboard.session import Me
+from dashboard.texts import number, t
+from leap_pipeline.db.repositories.recordings import RecordingFilter
+from leap_pipeline.domain.states import RecordingStatus
+from leap_pipeline.services.recording_frames import Frame
+
+T = TypeVar("T", str, int)
+EVERYTHING, BIN = "ALL", "BIN"
+EVERYBODY = "ALL"
+SORTS = {
+    "newest": "Newest first",
+    "oldest": "Oldest first",
+    "latest": "Latest lecture first",
+    "earliest": "Earliest lecture first",
+    "name": "By name",
+    "name_descending": "By name, backwards",
+}
+# Over all owners no index has the other orders.
+SORTS_OF_EVERYBODY = ("newest", "oldest")
+BLANKS = {"": "Blank or not", "yes": "Only blank", "no": "Not blank"}
+DEFAULTS = {"status": EVERYTHING, "sort": "newest", "blank": "", "template": 0, "source": 0}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """`owner_id` None is everybody, for admins."""
+
+    owner_id: str | None
+    status: str
+    text: str
+    template_id: int
+    source_id: int
+    blank: str
+    sort: str
+
+    @property
+    def criteria(self) -> RecordingFilter:
+        known = self.status not in (EVERYTHING, BIN)
+        return RecordingFilter(
+            statuses=(RecordingStatus(self.status),) if known else (),
+            deleted=self.status == BIN,
+            template_id=self.template_id or None,
+            source_id=self.source_id or None,
+            blank=None if not self.blank else self.blank == "yes",
+            text=self.text,
+        )
+
+    @property
+    def query(self) -> str:
+        """As the export's address takes them."""
+        said = {
+            "status": self.status,
+            "q": self.text,
+            "template": self.template_id,
+            "source": self.source_id,
+            "blank": self.blank,
+            "owner": self.owner_id,
+            "sort": self.sort,
+        }
+        return urlencode({name: value for name, value in said.items() if value})
+
+    @property
+    def narrows(self) -> bool:
+        """Does it leave anything out?"""
+        return bool(
+            self.text or self.template_id or self.source_id or self.blank
+        ) or self.status not in (EVERYTHING,)
+
+
+def owner_of(me: Me) -> str | None:
+    """Whose recordings are looked at: one's own, or what an admin chose."""
+    if not me.is_admin:
+        return me.user_id
+    chosen = _begun("owner", EVERYBODY, str)
+    return None if chosen == EVERYBODY else str(chosen)
+
+
+def draw(me: Me, frame: Frame, owner_id: str | None) -> Filters:
+    """Search, order, filters and status chips, as they were in the address or chosen since."""
+    chips = st.container()
+    left, middle, right = st.columns([3, 1, 1])
+    with left:
+        text = _search()
+    with middle:
+        sort = _sort(owner_id)
+    with right:
+        template, source, blank = _more(me, frame, owner_id)
+    with chips:
+        status = _status_chips(frame)
+    return Filters(owner_id, status, text, template, source, blank, sort)
+
+
+def _search() -> str:
+    text = st.text_input(
+        t("Search"),
+        key="q",
+        type="search",
+        placeholder=t("Part of a name"),
+        label_visibility="collapsed",
+        bind="query-params",
+        max_chars=200,
+    )
+    return (text or "").replace("\0", "")
+
+
+def _sort(owner_id: str | None) -> str:
+    sorts = SORTS_OF_EVERYBODY if owner_id is None else tuple(SORTS)
+    return _chosen("sort", t("Order"), sorts, lambda name: t(SORTS[name]), collapsed=True)
+
+
+def _more(me: Me, frame: Frame, owner_id: str | None) -> tuple[int, int, str]:
+    set_now = sum(
+        st.session_state.get(name) not in (None, DEFAULTS[name])
+        for name in ("template", "source", "blank")
+    )
+    label = t("Filters") if not set_now else t("Filters ({n})", n=number(set_now))
+    with st.popover(label, key="more", width="stretch"):
+        if me.is_admin:
+            _owner(me, frame, owner_id)
+        template, source = 0, 0
+        if owner_id is not None:
+            template = _named("template", t("Template"), t("Any template"), frame.templates)
+            source = _named("source", t("Source"), t("Any source"), frame.sources)
+        else:
+            _tell("template", 0, 0)
+            _tell("source", 0, 0)
+        blank = _chosen("blank", t("Blank"), tuple(BLANKS), lambda name: t(BLANKS[name]))
+    return template, source, blank
+
+
+def _owner(me: Me, frame: Frame, owner_id: str | None) -> None:
+    names = {EVERYBODY: t("Everybody"), me.user_id: t("My own")}
+    names |= {key: name for key, name in frame.owners.items() if key != me.user_id}
+    if owner_id is not None:
+        names.setdefault(owner_id, owner_id)
+    _chosen("owner", t("Owner"), tuple(names), lambda key: names[key])
+
+
+def _named(key: str, label: str, anything: str, names: dict[int, str]) -> int:
+    options = (0, *names)
+    return _chosen(key, label, options, lambda each: names[each] if each else anything)
+
+
+def _status_chips(frame: Frame) -> str:
+    counts = frame.counts
+    numbers = {str(status): found for status, found in counts.by_status.items()}
+    numbers |= {EVERYTHING: counts.total, BIN: counts.soft_deleted}
+    known = (EVERYTHING, *(str(each) for each in RecordingStatus), BIN)
+    _begun("status", EVERYTHING, str)
+    if st.session_state["status"] not in known:
+        st.session_state["status"] = EVERYTHING
+    now = st.session_state["status"]
+    options = [each for each in known if numbers.get(each) or each in (EVERYTHING, now)]
+    chosen = st.pills(
+        t("Status"),
+        options,
+        required=True,
+        format_func=lambda each: f"{_chip_name(each)} {number(numbers.get(each, 0))}",
+        key="status",
+        label_visibility="collapsed",
+    )
+    status = str(chosen or EVERYTHING)
+    _tell("status", status, EVERYTHING)
+    return status
+
+
+def _chip_name(option: str) -> str:
+    if option == EVERYTHING:
+        return t("All")
+    return t("Bin") if option == BIN else status_name(option)
+
+
+def _chosen(
+    key: str,
+    label: str,
+    options: Sequence[T],
+    name: Callable[[T], str],
+    *,
+    default: T | None = None,
+    collapsed: bool = False,
+) -> T:
+    """A select box whose value stands in the address by itself, not by its label."""
+    usual = options[0] if default is None else default
+    _begun(key, usual, type(usual))
+    if st.session_state[key] not in options:
+        st.session_state[key] = usual
+    found = st.selectbox(
+        label,
+        options,
+        format_func=name,
+        key=key,
+        label_visibility="collapsed" if collapsed else "visible",
+    )
+    value = usual if found is None else found
+    _tell(key, value, usual)
+    return value
+
+
+def _begun(key: str, usual: T, kind: type[T]) -> T:
+    """The value of a widget; before it is drawn first, what the address says."""
+    if key not in st.session_state:
+        try:
+            st.session_state[key] = kind(st.query_params.get(key, usual))
+        except ValueError:
+            st.session_state[key] = usual
+    found: T = st.session_state[key]
+    return found
+
+
+def _tell(key: str, value: object, usual: object) -> None:
+    if value == usual:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != str(value):
+        st.query_params[key] = str(value)
