@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.texts import t
+from dashboard.texts import mark, t
 from leap_pipeline.domain.states import RecordingStatus
 
 NAMES: Mapping[RecordingStatus, str] = {
-    RecordingStatus.PENDING_SOURCE: "At the source",
-    RecordingStatus.INITIALIZED: "Waiting",
-    RecordingStatus.DOWNLOADING: "Downloading",
-    RecordingStatus.DOWNLOADED: "Downloaded",
-    RecordingStatus.PROCESSING: "Processing",
-    RecordingStatus.PROCESSED: "Prepared",
-    RecordingStatus.UPLOADING: "Publishing",
-    RecordingStatus.READY: "Ready",
-    RecordingStatus.FAILED: "Failed",
-    RecordingStatus.SKIPPED: "Skipped",
+    RecordingStatus.PENDING_SOURCE: mark("At the source"),
+    RecordingStatus.INITIALIZED: mark("Waiting"),
+    RecordingStatus.DOWNLOADING: mark("Downloading"),
+    RecordingStatus.DOWNLOADED: mark("Downloaded"),
+    RecordingStatus.PROCESSING: mark("Processing"),
+    RecordingStatus.PROCESSED: mark("Prepared"),
+    RecordingStatus.UPLOADING: mark("Publishing"),
+    RecordingStatus.READY: mark("Ready"),
+    RecordingStatus.FAILED: mark("Failed"),
+    RecordingStatus.SKIPPED: mark("Skipped"),
 }
 COLORS: Mapping[RecordingStatus, str] = {
     RecordingStatus.PENDING_SOURCE: "gray",

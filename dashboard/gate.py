@@ -35,6 +35,7 @@ from dashboard.bindings import BINDINGS
 from dashboard.console import Console
 from dashboard.cookies import header_of, token_in
 from dashboard.pages_html import page
+from dashboard.texts import mark
 from leap_pipeline.domain.addresses import Origin
 from leap_pipeline.errors import LeapError, SessionEnded
 from leap_pipeline.services.sessions import Issued, SignedIn
@@ -249,9 +250,9 @@ def _own_session(protocols: bytes, family_id: str) -> bytes:
 
 
 def _unavailable(headers: Headers) -> Response:
-    sentence = "LEAP cannot look up who you are at the moment: it tries again by itself."
+    sentence = mark("LEAP cannot look up who you are at the moment: it tries again by itself.")
     response: Response = (
-        page("message.html", 503, title="One moment", sentence=sentence, reload=RETRY_SECONDS)
+        page("message.html", 503, title=mark("One moment"), sentence=sentence, reload=RETRY_SECONDS)
         if wants_page(headers)
         else PlainTextResponse(sentence, 503)
     )

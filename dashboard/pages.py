@@ -8,16 +8,17 @@ from enum import StrEnum
 from functools import cache
 
 from dashboard.session import Me
+from dashboard.texts import mark
 from leap_pipeline.domain.permissions import Permission
 
 
 class Section(StrEnum):
     """Headings of the navigation, in their order."""
 
-    WORK = "Work"
-    SETUP = "Set up"
-    ME = "My account"
-    ADMIN = "Administration"
+    WORK = mark("Work")
+    SETUP = mark("Set up")
+    ME = mark("My account")
+    ADMIN = mark("Administration")
 
 
 @dataclass(frozen=True)
@@ -63,37 +64,39 @@ def all_pages() -> tuple[PageSpec, ...]:
     )
 
     return (
-        PageSpec("recordings", "Recordings", Section.WORK, recordings.show),
-        PageSpec("recording", "Recording", Section.WORK, recording.show, hidden=True),
-        PageSpec("upload", "Upload", Section.WORK, upload.show),
-        PageSpec("templates", "Templates", Section.SETUP, templates.show),
+        PageSpec("recordings", mark("Recordings"), Section.WORK, recordings.show),
+        PageSpec("recording", mark("Recording"), Section.WORK, recording.show, hidden=True),
+        PageSpec("upload", mark("Upload"), Section.WORK, upload.show),
+        PageSpec("templates", mark("Templates"), Section.SETUP, templates.show),
         PageSpec(
             "template",
-            "Template",
+            mark("Template"),
             Section.SETUP,
             template.show,
             permission=Permission.CREATE_TEMPLATES,
             hidden=True,
         ),
-        PageSpec("presets", "Presets", Section.SETUP, presets.show),
-        PageSpec("thumbnails", "Thumbnails", Section.SETUP, thumbnails.show),
-        PageSpec("sources", "Sources", Section.SETUP, sources.show),
+        PageSpec("presets", mark("Presets"), Section.SETUP, presets.show),
+        PageSpec("thumbnails", mark("Thumbnails"), Section.SETUP, thumbnails.show),
+        PageSpec("sources", mark("Sources"), Section.SETUP, sources.show),
         PageSpec(
             "connections",
-            "Connections",
+            mark("Connections"),
             Section.SETUP,
             connections.show,
             permission=Permission.MANAGE_CREDENTIALS,
         ),
-        PageSpec("automation", "Automation", Section.WORK, automation.show),
-        PageSpec("overview", "Overview", Section.ADMIN, admin_overview.show, admin=True),
-        PageSpec("users", "Users", Section.ADMIN, admin_users.show, admin=True),
-        PageSpec("user", "User", Section.ADMIN, admin_user.show, admin=True, hidden=True),
-        PageSpec("plans", "Plans", Section.ADMIN, admin_plans.show, admin=True),
-        PageSpec("youtube", "YouTube quota", Section.ADMIN, admin_youtube.show, admin=True),
-        PageSpec("configs", "Base configurations", Section.ADMIN, admin_configs.show, admin=True),
-        PageSpec("audit", "Audit log", Section.ADMIN, admin_audit.show, admin=True),
-        PageSpec("system", "System", Section.ADMIN, admin_system.show, admin=True),
+        PageSpec("automation", mark("Automation"), Section.WORK, automation.show),
+        PageSpec("overview", mark("Overview"), Section.ADMIN, admin_overview.show, admin=True),
+        PageSpec("users", mark("Users"), Section.ADMIN, admin_users.show, admin=True),
+        PageSpec("user", mark("User"), Section.ADMIN, admin_user.show, admin=True, hidden=True),
+        PageSpec("plans", mark("Plans"), Section.ADMIN, admin_plans.show, admin=True),
+        PageSpec("youtube", mark("YouTube quota"), Section.ADMIN, admin_youtube.show, admin=True),
+        PageSpec(
+            "configs", mark("Base configurations"), Section.ADMIN, admin_configs.show, admin=True
+        ),
+        PageSpec("audit", mark("Audit log"), Section.ADMIN, admin_audit.show, admin=True),
+        PageSpec("system", mark("System"), Section.ADMIN, admin_system.show, admin=True),
     )
 
 

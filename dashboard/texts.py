@@ -108,7 +108,7 @@ def size(value: int | None) -> str:
     if value is None:
         return "—"
     left = float(value)
-    for unit in ("B", "KB", "MB", "GB"):
+    for unit in (mark("B"), mark("KB"), mark("MB"), mark("GB")):
         if left < 1000:
             return f"{number(left, 0 if unit == 'B' else 1)} {t(unit)}"
         left /= 1000

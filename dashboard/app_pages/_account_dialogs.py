@@ -14,7 +14,7 @@ from dashboard.live import dialog
 from dashboard.messages import say_later
 from dashboard.owners import Owner
 from dashboard.session import Me
-from dashboard.texts import t
+from dashboard.texts import mark, t
 from dashboard.words import html, plain
 from leap_pipeline.domain.credentials import CredentialPlatform
 from leap_pipeline.errors import InputError
@@ -49,17 +49,17 @@ class Entry:
 
 FORMS: Mapping[str, tuple[Entry, ...]] = {
     ZOOM: (
-        Entry("account_id", "Account ID"),
-        Entry("client_id", "Client ID"),
-        Entry("client_secret", "Client secret", secret=True),
-        Entry("host", "Only this person's recordings (e-mail address)", optional=True),
-        Entry("webhook_secret", "Secret token of its webhooks", secret=True, optional=True),
+        Entry("account_id", mark("Account ID")),
+        Entry("client_id", mark("Client ID")),
+        Entry("client_secret", mark("Client secret"), secret=True),
+        Entry("host", mark("Only this person's recordings (e-mail address)"), optional=True),
+        Entry("webhook_secret", mark("Secret token of its webhooks"), secret=True, optional=True),
     ),
     CredentialPlatform.FIREWORKS: (
-        Entry("api_key", "API key", secret=True),
-        Entry("account_id", "Account ID", optional=True),
+        Entry("api_key", mark("API key"), secret=True),
+        Entry("account_id", mark("Account ID"), optional=True),
     ),
-    CredentialPlatform.DEEPSEEK: (Entry("api_key", "API key", secret=True),),
+    CredentialPlatform.DEEPSEEK: (Entry("api_key", mark("API key"), secret=True),),
 }
 # By the keys of an account's document: how its owner connects it again.
 LOGINS: Mapping[str, tuple[Login, ...]] = {
@@ -68,10 +68,10 @@ LOGINS: Mapping[str, tuple[Login, ...]] = {
     VK: (Login.VK_ID, Login.VK_IMPLICIT),
 }
 LOGIN_LABELS: Mapping[Login, str] = {
-    Login.ZOOM: "Log in at Zoom",
-    Login.YOUTUBE: "Log in at Google",
-    Login.VK_ID: "Log in with VK ID",
-    Login.VK_IMPLICIT: "Use a token of VK",
+    Login.ZOOM: mark("Log in at Zoom"),
+    Login.YOUTUBE: mark("Log in at Google"),
+    Login.VK_ID: mark("Log in with VK ID"),
+    Login.VK_IMPLICIT: mark("Use a token of VK"),
 }
 
 

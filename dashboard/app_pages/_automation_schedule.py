@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 import streamlit as st
 
 from dashboard.app_pages._automation_words import PERIOD_NAMES, WEEK, month_name, weekday_name
-from dashboard.texts import t
+from dashboard.texts import mark, t
 from leap_pipeline.domain.crontab_fields import (
     DAY,
     HOUR,
@@ -23,15 +23,15 @@ from leap_pipeline.domain.crontab_fields import (
 )
 from leap_pipeline.errors import InputError
 
-KINDS = {"crontab": "At times of the day", "interval": "At an interval"}
+KINDS = {"crontab": mark("At times of the day"), "interval": mark("At an interval")}
 
 
 class Days(StrEnum):
     """Which days a crontab is due on; systems disagree on both restrictions together."""
 
-    ALL = "Every day"
-    WEEKDAYS = "Weekdays"
-    DAYS = "Days of the month"
+    ALL = mark("Every day")
+    WEEKDAYS = mark("Weekdays")
+    DAYS = mark("Days of the month")
 
 
 @dataclass(frozen=True)

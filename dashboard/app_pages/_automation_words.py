@@ -7,33 +7,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from babel.dates import get_day_names, get_month_names
 from babel.units import format_unit
 
-from dashboard.texts import language, t
+from dashboard.texts import language, mark, t
 from leap_pipeline.db.models.automation import AutomationJob
 from leap_pipeline.domain.crontab_fields import DAY, HOUR, MINUTE, MONTH, WEEKDAY, field_values
 from leap_pipeline.domain.due_times import PERIODS
 from leap_pipeline.errors import InputError
 
 TYPES: Mapping[str, str] = {
-    "sync_and_process": "Read sources, then run",
-    "process_recordings": "Run what is there",
+    "sync_and_process": mark("Read sources, then run"),
+    "process_recordings": mark("Run what is there"),
 }
 FIRED_BY: Mapping[str, str] = {
-    "schedule": "Schedule",
-    "sensor": "Schedule",
-    "dispatcher": "Schedule",
-    "person": "By hand",
+    "schedule": mark("Schedule"),
+    "sensor": mark("Schedule"),
+    "dispatcher": mark("Schedule"),
+    "person": mark("By hand"),
 }
 STATES: Mapping[str, str] = {
-    "claimed": "Waits to begin",
-    "running": "Running",
-    "done": "Done",
-    "failed": "Failed",
+    "claimed": mark("Waits to begin"),
+    "running": mark("Running"),
+    "done": mark("Done"),
+    "failed": mark("Failed"),
 }
 PERIOD_NAMES: Mapping[str, str] = {
-    "seconds": "seconds",
-    "minutes": "minutes",
-    "hours": "hours",
-    "days": "days",
+    "seconds": mark("seconds"),
+    "minutes": mark("minutes"),
+    "hours": mark("hours"),
+    "days": mark("days"),
 }
 # As people read a week; a crontab's Sunday is 0.
 WEEK = (1, 2, 3, 4, 5, 6, 0)

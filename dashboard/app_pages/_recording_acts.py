@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.app_pages._recording_parts import Subject, attempt, editor_of, step_name
 from dashboard.live import dialog
 from dashboard.session import Me
-from dashboard.texts import t, when
+from dashboard.texts import mark, t, when
 from dashboard.words import plain
 from leap_pipeline.domain.deletion import DeletionReason
 from leap_pipeline.domain.holds import HoldKind
@@ -28,16 +28,16 @@ from leap_pipeline.services.recording_view import View
 from leap_pipeline.services.runs import request_run, why_nothing
 
 LABELS: Mapping[Act, str] = {
-    Act.RUN: "Run what is left",
-    Act.PUBLISH: "Publish",
-    Act.CANCEL: "Cancel",
-    Act.UNSKIP: "Want it again",
-    Act.RESTORE: "Restore",
-    Act.FORCE: "Redo from a stage…",
-    Act.RENAME: "Rename…",
-    Act.PAUSE: "Pause…",
-    Act.SKIP: "Skip…",
-    Act.DELETE: "Delete…",
+    Act.RUN: mark("Run what is left"),
+    Act.PUBLISH: mark("Publish"),
+    Act.CANCEL: mark("Cancel"),
+    Act.UNSKIP: mark("Want it again"),
+    Act.RESTORE: mark("Restore"),
+    Act.FORCE: mark("Redo from a stage…"),
+    Act.RENAME: mark("Rename…"),
+    Act.PAUSE: mark("Pause…"),
+    Act.SKIP: mark("Skip…"),
+    Act.DELETE: mark("Delete…"),
 }
 REASON_LIMIT = 500
 

@@ -16,7 +16,7 @@ from dashboard.app_pages._recording_parts import (
 )
 from dashboard.session import Me
 from dashboard.shell import go_to
-from dashboard.texts import t, when
+from dashboard.texts import mark, t, when
 from dashboard.words import plain
 from leap_pipeline.db.models.runs import RecordingHold, RecordingRun
 from leap_pipeline.domain.deletion import DeleteState
@@ -31,10 +31,10 @@ from leap_pipeline.services.recording_view import View
 
 CONNECTIONS = "connections"
 HOLDS: Mapping[str, str] = {
-    HoldKind.QUALITY: "Held by a quality check",
-    HoldKind.DOUBTFUL_UPLOAD: "Nobody knows whether this upload arrived",
-    HoldKind.APPROVAL: "Waits for approval",
-    HoldKind.PAUSE: "Paused",
+    HoldKind.QUALITY: mark("Held by a quality check"),
+    HoldKind.DOUBTFUL_UPLOAD: mark("Nobody knows whether this upload arrived"),
+    HoldKind.APPROVAL: mark("Waits for approval"),
+    HoldKind.PAUSE: mark("Paused"),
 }
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.messages import say_later
 from dashboard.session import Me
-from dashboard.texts import t
+from dashboard.texts import mark, t
 from dashboard.words import plain
 from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.states import (
@@ -25,38 +25,38 @@ from leap_pipeline.errors import UserActionError
 from leap_pipeline.services.published import Editor
 
 STEPS: Mapping[str, str] = {
-    DOWNLOAD: "Download",
-    Stage.TRIM: "Cut",
-    Stage.TRANSCRIBE: "Transcript",
-    Stage.EXTRACT_TOPICS: "Topics",
-    Stage.GENERATE_SUBTITLES: "Subtitles",
+    DOWNLOAD: mark("Download"),
+    Stage.TRIM: mark("Cut"),
+    Stage.TRANSCRIBE: mark("Transcript"),
+    Stage.EXTRACT_TOPICS: mark("Topics"),
+    Stage.GENERATE_SUBTITLES: mark("Subtitles"),
     **{str(platform): name for platform, name in PLATFORM_NAMES.items()},
 }
 STATES: Mapping[str, tuple[str, str]] = {
-    DownloadStatus.PENDING_SOURCE: ("At the source", "gray"),
-    StageStatus.PENDING: ("To do", "gray"),
-    StageStatus.IN_PROGRESS: ("At work", "blue"),
-    StageStatus.COMPLETED: ("Done", "green"),
-    StageStatus.FAILED: ("Failed", "red"),
-    StageStatus.SKIPPED: ("Left out", "gray"),
-    TargetStatus.NOT_UPLOADED: ("Not published", "gray"),
-    TargetStatus.UPLOADING: ("On its way", "violet"),
-    TargetStatus.UPLOADED: ("Published", "green"),
+    DownloadStatus.PENDING_SOURCE: (mark("At the source"), "gray"),
+    StageStatus.PENDING: (mark("To do"), "gray"),
+    StageStatus.IN_PROGRESS: (mark("At work"), "blue"),
+    StageStatus.COMPLETED: (mark("Done"), "green"),
+    StageStatus.FAILED: (mark("Failed"), "red"),
+    StageStatus.SKIPPED: (mark("Left out"), "gray"),
+    TargetStatus.NOT_UPLOADED: (mark("Not published"), "gray"),
+    TargetStatus.UPLOADING: (mark("On its way"), "violet"),
+    TargetStatus.UPLOADED: (mark("Published"), "green"),
 }
 """What a step's state is called, and its colour."""
 RUN_STATES: Mapping[str, str] = {
-    RunState.QUEUED: "queued",
-    RunState.RUNNING: "at work",
-    RunState.WAITING: "waits",
-    RunState.DONE: "done",
-    RunState.FAILED: "failed",
-    RunState.CANCELLED: "cancelled",
+    RunState.QUEUED: mark("queued"),
+    RunState.RUNNING: mark("at work"),
+    RunState.WAITING: mark("waits"),
+    RunState.DONE: mark("done"),
+    RunState.FAILED: mark("failed"),
+    RunState.CANCELLED: mark("cancelled"),
 }
 STEP_STATES: Mapping[str, str] = {
-    StepState.PENDING: "to do",
-    StepState.DONE: "done",
-    StepState.FAILED: "failed",
-    StepState.SKIPPED: "left out",
+    StepState.PENDING: mark("to do"),
+    StepState.DONE: mark("done"),
+    StepState.FAILED: mark("failed"),
+    StepState.SKIPPED: mark("left out"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -19,7 +19,7 @@ from dashboard.app_pages._recording_parts import (
 )
 from dashboard.live import dialog
 from dashboard.session import Me
-from dashboard.texts import clock, t, when
+from dashboard.texts import clock, mark, t, when
 from dashboard.words import plain
 from leap_pipeline.domain.deletion import DeleteState
 from leap_pipeline.domain.permissions import Permission
@@ -29,7 +29,6 @@ from leap_pipeline.domain.states import LIVE_RUN_STATES, Platform, RunState, Tar
 from leap_pipeline.services.preview import Preview, There, load_preview
 from leap_pipeline.services.publish_run import collection_of
 from leap_pipeline.services.publish_status import (
-    COLLECTIONS,
     RunLine,
     TargetLine,
     step_title,
@@ -40,6 +39,11 @@ from leap_pipeline.services.published_by_hand import Desk, retract_video
 from leap_pipeline.services.recording_view import View
 from leap_pipeline.services.runs import why_nothing
 from leap_pipeline.services.target_steps import COLLECTION
+
+COLLECTIONS: Mapping[Platform, str] = {
+    Platform.YOUTUBE: mark("playlist"),
+    Platform.VK: mark("album"),
+}
 
 
 def show_published(me: Me, subject: Subject, view: View) -> None:

@@ -16,7 +16,7 @@ from dashboard.app_pages import _template_fields as template_fields
 from dashboard.app_pages._recording_parts import Subject, attempt
 from dashboard.fields import Document, Field, Kind
 from dashboard.session import Me
-from dashboard.texts import t
+from dashboard.texts import mark, t
 from dashboard.words import plain
 from leap_pipeline.db.repositories.catalogue import Presets
 from leap_pipeline.domain.config import Configuration
@@ -40,13 +40,13 @@ from leap_pipeline.services.thumbnails import list_thumbnails
 
 METADATA, OUTPUT = "metadata_config", "output_config"
 LAYERS: Mapping[OriginKind, str] = {
-    OriginKind.DEFAULT: "default",
-    OriginKind.GLOBAL_BASE: "everybody's base",
-    OriginKind.USER_BASE: "own base",
-    OriginKind.USER: "own defaults",
-    OriginKind.PRESET: "preset",
-    OriginKind.TEMPLATE: "template",
-    OriginKind.RECORDING: "this recording",
+    OriginKind.DEFAULT: mark("default"),
+    OriginKind.GLOBAL_BASE: mark("everybody's base"),
+    OriginKind.USER_BASE: mark("own base"),
+    OriginKind.USER: mark("own defaults"),
+    OriginKind.PRESET: mark("preset"),
+    OriginKind.TEMPLATE: mark("template"),
+    OriginKind.RECORDING: mark("this recording"),
 }
 
 

@@ -13,7 +13,7 @@ from dashboard.app_pages._recordings_filters import BIN, Filters
 from dashboard.app_pages._recordings_table import forget_selection
 from dashboard.live import dialog, live
 from dashboard.session import Me
-from dashboard.texts import number, t, tn
+from dashboard.texts import mark, number, t, tn
 from dashboard.words import plain
 from dashboard.worker import wake
 from leap_pipeline.db.models.bulk import BulkAction
@@ -33,22 +33,22 @@ from leap_pipeline.services.bulk_actions import (
 LIVE_SECONDS = 1
 IN_THE_BIN = (BulkKind.RESTORE,)
 NAMES = {
-    BulkKind.RUN: "Run what is missing",
-    BulkKind.FORCE: "Run again from a stage",
-    BulkKind.PUBLISH: "Publish",
-    BulkKind.UPDATE: "Update what is published",
-    BulkKind.REMATCH: "Match with templates again",
-    BulkKind.SKIP: "Skip",
-    BulkKind.UNSKIP: "Want again",
-    BulkKind.CANCEL: "Cancel what runs",
-    BulkKind.DELETE: "Delete",
-    BulkKind.RESTORE: "Restore",
+    BulkKind.RUN: mark("Run what is missing"),
+    BulkKind.FORCE: mark("Run again from a stage"),
+    BulkKind.PUBLISH: mark("Publish"),
+    BulkKind.UPDATE: mark("Update what is published"),
+    BulkKind.REMATCH: mark("Match with templates again"),
+    BulkKind.SKIP: mark("Skip"),
+    BulkKind.UNSKIP: mark("Want again"),
+    BulkKind.CANCEL: mark("Cancel what runs"),
+    BulkKind.DELETE: mark("Delete"),
+    BulkKind.RESTORE: mark("Restore"),
 }
 STAGES = {
-    Stage.TRIM: "Trim",
-    Stage.TRANSCRIBE: "Transcribe",
-    Stage.EXTRACT_TOPICS: "Topics",
-    Stage.GENERATE_SUBTITLES: "Subtitles",
+    Stage.TRIM: mark("Trim"),
+    Stage.TRANSCRIBE: mark("Transcribe"),
+    Stage.EXTRACT_TOPICS: mark("Topics"),
+    Stage.GENERATE_SUBTITLES: mark("Subtitles"),
 }
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard.chips import status_name
 from dashboard.session import Me
-from dashboard.texts import number, t
+from dashboard.texts import mark, number, t
 from leap_pipeline.db.repositories.recordings import RecordingFilter
 from leap_pipeline.domain.states import RecordingStatus
 from leap_pipeline.services.recording_frames import Frame
@@ -20,16 +20,16 @@ T = TypeVar("T", str, int)
 EVERYTHING, BIN = "ALL", "BIN"
 EVERYBODY = "ALL"
 SORTS = {
-    "newest": "Newest first",
-    "oldest": "Oldest first",
-    "latest": "Latest lecture first",
-    "earliest": "Earliest lecture first",
-    "name": "By name",
-    "name_descending": "By name, backwards",
+    "newest": mark("Newest first"),
+    "oldest": mark("Oldest first"),
+    "latest": mark("Latest lecture first"),
+    "earliest": mark("Earliest lecture first"),
+    "name": mark("By name"),
+    "name_descending": mark("By name, backwards"),
 }
 # Over all owners no index has the other orders.
 SORTS_OF_EVERYBODY = ("newest", "oldest")
-BLANKS = {"": "Blank or not", "yes": "Only blank", "no": "Not blank"}
+BLANKS = {"": mark("Blank or not"), "yes": mark("Only blank"), "no": mark("Not blank")}
 DEFAULTS = {"status": EVERYTHING, "sort": "newest", "blank": "", "template": 0, "source": 0}
 
 

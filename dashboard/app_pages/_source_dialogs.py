@@ -14,7 +14,7 @@ from dashboard.live import dialog
 from dashboard.messages import say_later
 from dashboard.owners import Owner
 from dashboard.session import Me
-from dashboard.texts import t
+from dashboard.texts import mark, t
 from dashboard.words import plain
 from leap_pipeline.db.models.templates import InputSource
 from leap_pipeline.db.repositories.catalogue import Sources
@@ -25,20 +25,20 @@ from leap_pipeline.services.zoom_sources import ZOOM
 
 PAGE = "sources"
 LOCAL_FILE = "LOCAL_FILE"
-TYPES: Mapping[str, str] = {ZOOM: "Zoom", LOCAL_FILE: "Files"}
+TYPES: Mapping[str, str] = {ZOOM: "Zoom", LOCAL_FILE: mark("Files")}
 EDITED = ("name", "description", "credential_id", "config")
 LONGEST_NAME = 255
 # Keys of a Zoom source's `config`: what they are called, and the least they can be.
 _NUMBERS: Mapping[str, tuple[str, int]] = {
-    "min_duration_minutes": ("Not shorter than (minutes)", 0),
-    "max_duration_minutes": ("Not longer than (minutes)", 0),
-    "poll_interval_minutes": ("Read every (minutes)", 1),
-    "lookback_days": ("Read again so many days back", 0),
+    "min_duration_minutes": (mark("Not shorter than (minutes)"), 0),
+    "max_duration_minutes": (mark("Not longer than (minutes)"), 0),
+    "poll_interval_minutes": (mark("Read every (minutes)"), 1),
+    "lookback_days": (mark("Read again so many days back"), 0),
 }
 # What they are called, and what holds where nothing is said.
 _FLAGS: Mapping[str, tuple[str, bool]] = {
-    "skip_blank_recordings": ("Skip blank recordings", True),
-    "skip_unmatched": ("Skip what no template matches", False),
+    "skip_blank_recordings": (mark("Skip blank recordings"), True),
+    "skip_unmatched": (mark("Skip what no template matches"), False),
 }
 
 

@@ -20,7 +20,7 @@ from dashboard.live import live
 from dashboard.messages import say, say_later
 from dashboard.owners import Owner, choose_owner, owner_of
 from dashboard.session import Me
-from dashboard.texts import ago, t, when
+from dashboard.texts import ago, mark, t, when
 from dashboard.words import plain
 from leap_pipeline.domain.account_health import Health
 from leap_pipeline.services.accounts import Account, accounts_of
@@ -29,12 +29,12 @@ from leap_pipeline.services.credentials import Credentials
 PAGE = "connections"
 REFRESH_SECONDS = 10
 BADGES: dict[Health, tuple[str, Literal["green", "orange", "red", "gray"]]] = {
-    Health.ACTIVE: ("Works", "green"),
-    Health.EXPIRES_SOON: ("Expires soon", "orange"),
-    Health.EXPIRED: ("Expired", "red"),
-    Health.REFUSED: ("Connect again", "red"),
-    Health.OFF: ("Switched off", "gray"),
-    Health.UNREADABLE: ("Cannot be read", "red"),
+    Health.ACTIVE: (mark("Works"), "green"),
+    Health.EXPIRES_SOON: (mark("Expires soon"), "orange"),
+    Health.EXPIRED: (mark("Expired"), "red"),
+    Health.REFUSED: (mark("Connect again"), "red"),
+    Health.OFF: (mark("Switched off"), "gray"),
+    Health.UNREADABLE: (mark("Cannot be read"), "red"),
 }
 
 

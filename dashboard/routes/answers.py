@@ -18,7 +18,7 @@ from dashboard.gate import WHO
 from dashboard.pages_html import page
 from dashboard.routes.forms import Refused
 from dashboard.routes.login import origin_of
-from dashboard.texts import preferred
+from dashboard.texts import mark, preferred
 from leap_pipeline.domain.permissions import Permission, require
 from leap_pipeline.errors import (
     DataError,
@@ -104,7 +104,9 @@ async def answered(request: Request, act: Callable[[], Awaitable[Response]]) -> 
         return _refusal(request, error.status, str(error))
     except TransientError as error:
         logger.warning("An answer has to wait: %s", error)
-        found = _refusal(request, 503, "LEAP's database does not answer at the moment: try again.")
+        found = _refusal(
+            request, 503, mark("LEAP's database does not answer at the moment: try again.")
+        )
         found.headers["retry-after"] = str(RETRY_SECONDS)
         return found
     except DataError as error:
@@ -123,7 +125,7 @@ def _status(error: LeapError) -> int:
 def _refusal(request: Request, status: int, sentence: str) -> Response:
     if request.method != "POST" and "text/html" in request.headers.get("accept", ""):
         language = language_of(request)
-        title = "This did not work"
+        title = mark("This did not work")
         return page(
             "message.html", status, language=language, title=title, sentence=sentence, reload=None
         )

@@ -22,7 +22,7 @@ from dashboard.gate import WHO
 from dashboard.pages_html import page
 from dashboard.routes.login import origin_of
 from dashboard.routes.oauth import OAuthRoutes
-from dashboard.texts import preferred
+from dashboard.texts import mark, preferred
 from leap_pipeline.domain.permissions import Permission, require
 from leap_pipeline.errors import LeapError, NotFound, TransientError, UserActionError
 from leap_pipeline.services.audit import Actor
@@ -43,20 +43,26 @@ VK_HOSTS = (
 )
 WORDS: Mapping[Login, tuple[str, str]] = {
     Login.YOUTUBE: (
-        "Connect YouTube",
-        "You log in at Google. LEAP may then upload videos to your channel, and change them.",
+        mark("Connect YouTube"),
+        mark("You log in at Google. LEAP may then upload videos to your channel, and change them."),
     ),
     Login.ZOOM: (
-        "Connect Zoom",
-        "You log in at Zoom. LEAP may then read your cloud recordings; it changes nothing there.",
+        mark("Connect Zoom"),
+        mark(
+            "You log in at Zoom. LEAP may then read your cloud recordings; "
+            "it changes nothing there."
+        ),
     ),
     Login.VK_ID: (
-        "Connect VK",
-        "You log in at VK. LEAP may then upload videos for you and your groups, and change them.",
+        mark("Connect VK"),
+        mark(
+            "You log in at VK. LEAP may then upload videos for you and your groups, "
+            "and change them."
+        ),
     ),
     Login.VK_IMPLICIT: (
-        "Connect VK by a token",
-        "You log in at VK, which gives LEAP a token; or you paste one that you have.",
+        mark("Connect VK by a token"),
+        mark("You log in at VK, which gives LEAP a token; or you paste one that you have."),
     ),
 }
 
@@ -96,7 +102,7 @@ class ConnectRoutes:
         try:
             asked = await run_in_threadpool(self._asked, request, who)
         except LeapError as error:
-            said = {"title": "This did not work", "sentence": str(error), "reload": None}
+            said = {"title": mark("This did not work"), "sentence": str(error), "reload": None}
             return page("message.html", _status(error), language=language, **said)
         title, sentence = WORDS[asked.login]
         response = page(

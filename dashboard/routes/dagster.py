@@ -27,14 +27,14 @@ from websockets.typing import Subprotocol
 from dashboard.console import Console
 from dashboard.gate import WHO
 from dashboard.pages_html import page
-from dashboard.texts import preferred
+from dashboard.texts import mark, preferred
 from leap_pipeline.commands.dagster_home import WEB_PREFIX, webserver_url
 from leap_pipeline.errors import LeapError, SessionEnded
 from leap_pipeline.services.sessions import SignedIn
 
 logger = logging.getLogger("leap.console")
 
-DOWN = "Dagster does not answer at the moment: `leap up` starts it, and starts it again."
+DOWN = mark("Dagster does not answer at the moment: `leap up` starts it, and starts it again.")
 NOTHING = "There is nothing here."
 RETRY_SECONDS = 5
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 180.0

@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from dashboard.texts import mark
+
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 16 * 1024
 MOST_FIELDS = 50
@@ -33,4 +35,4 @@ async def read_form(request: Request) -> dict[str, str]:
         text = found.decode("utf-8")
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
-        raise Refused(400, "The form cannot be read: load the page again.") from None
+        raise Refused(400, mark("The form cannot be read: load the page again.")) from None

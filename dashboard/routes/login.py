@@ -17,7 +17,7 @@ from dashboard.console import Console
 from dashboard.cookies import drop_token, put_token, token_in
 from dashboard.pages_html import page
 from dashboard.routes.forms import Refused, read_form
-from dashboard.texts import preferred
+from dashboard.texts import mark, preferred
 from leap_pipeline.domain.addresses import Origin
 from leap_pipeline.errors import (
     LeapError,
@@ -98,7 +98,8 @@ class LoginRoutes:
             return response
 
         return await _answered(
-            act, lambda status, sentence: _message(request, "Not logged out", sentence, status)
+            act,
+            lambda status, sentence: _message(request, mark("Not logged out"), sentence, status),
         )
 
     async def _new_password(self, request: Request) -> Response:
@@ -114,7 +115,7 @@ class LoginRoutes:
             await self._counter(
                 self._with_link, reset_password, request, form.get("token", ""), password
             )
-            return _message(request, "Your password is set", "Log in with it now.")
+            return _message(request, mark("Your password is set"), mark("Log in with it now."))
 
         def refused(status: int, sentence: str) -> Response:
             return page("password.html", status, language=language, error=sentence)
@@ -128,10 +129,12 @@ class LoginRoutes:
         async def act() -> Response:
             form = await read_form(request)
             await self._counter(self._with_link, verify_email, request, form.get("token", ""))
-            return _message(request, "Your address is confirmed", "You can close this page.")
+            return _message(
+                request, mark("Your address is confirmed"), mark("You can close this page.")
+            )
 
         def refused(status: int, sentence: str) -> Response:
-            return _message(request, "This did not work", sentence, status)
+            return _message(request, mark("This did not work"), sentence, status)
 
         return await _answered(act, refused)
 
@@ -140,7 +143,7 @@ class LoginRoutes:
         crowd, takes those that look after whoever is in already.
         """
         if self._waiting >= MOST_WAITING:
-            raise Refused(503, "Too many people log in at once: try again in a moment.")
+            raise Refused(503, mark("Too many people log in at once: try again in a moment."))
         self._waiting += 1
         try:
             return await anyio.to_thread.run_sync(
@@ -194,7 +197,7 @@ async def _answered(
     except UserActionError as error:
         return refused(400, str(error))
     except TransientError:
-        return refused(503, "LEAP's database does not answer at the moment: try again.")
+        return refused(503, mark("LEAP's database does not answer at the moment: try again."))
     except LeapError as error:
         return refused(500, str(error))
 

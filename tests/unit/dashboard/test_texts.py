@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CONSOLE = ROOT / "dashboard"
 CATALOGUE = texts.LOCALE / "ru.po"
 ONE, TWO = ("t", "mark"), ("tn",)
-_IN_TEMPLATE = re.compile(r'"([^"]+)"\s*\|\s*tr\b')
+_IN_TEMPLATE = re.compile(r"""(["'])((?:(?!\1).)+)\1\s*\|\s*tr\b""")
 
 Text = str | tuple[str, str]
 
@@ -35,7 +35,7 @@ def used() -> dict[Text, str]:
         for each in _in_code(path):
             found.setdefault(each, path.name)
     for path in sorted((CONSOLE / "web" / "templates").glob("*.html")):
-        for each in _IN_TEMPLATE.findall(path.read_text(encoding="utf-8")):
+        for _, each in _IN_TEMPLATE.findall(path.read_text(encoding="utf-8")):
             found.setdefault(each, path.name)
     return found
 
