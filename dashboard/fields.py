@@ -25,6 +25,7 @@ from leap_pipeline.errors import InputError
 
 Document = dict[str, Any]
 LONGEST_HINT = 60
+LARGEST_NUMBER = 2**53 - 1
 
 
 class Kind(StrEnum):
@@ -81,12 +82,12 @@ def draw(
             together = row[at : at + 2] if short else row[at : at + 1]
             places = st.columns(2) if short else [st.container()]
             for place, each in zip(places, together, strict=False):
+                before = value_at(document, each.keys)
                 with place:
-                    put(
-                        found,
-                        each.keys,
-                        _drawn(each, value_at(document, each.keys), key, inherited),
-                    )
+                    now = _drawn(each, before, key, inherited)
+                # What nobody touches stays as it is: null and an empty block say something too.
+                if now != before:
+                    put(found, each.keys, now)
     return found
 
 
@@ -115,7 +116,11 @@ def put(document: Document, keys: Sequence[str], value: Any) -> None:
 def told_apart(names: Mapping[int, str]) -> dict[int, str]:
     """Names of rows as choices: a browser answers with the words, so no two may be the same."""
     often = Counter(names.values())
-    return {key: f"{name} ({key})" if often[name] > 1 else name for key, name in names.items()}
+    told = {key: f"{name} ({key})" if often[name] > 1 else name for key, name in names.items()}
+    # Somebody may have called a row just like the answer to that.
+    if len(set(told.values())) < len(told):
+        return {key: f"{name} ({key})" for key, name in names.items()}
+    return told
 
 
 def as_json(document: Any) -> str:
@@ -163,10 +168,17 @@ def _choice(each: Field, value: Any, key: str, hint: str) -> Any:
 
 def _number(each: Field, value: Any, key: str, hint: str) -> float | int | None:
     kind: Callable[[Any], Any] = int if each.kind is Kind.WHOLE else float
+    said = kind(value) if isinstance(value, int | float) else None
+    if said is not None and abs(said) > LARGEST_NUMBER:
+        # No browser counts so far; the block's JSON does.
+        st.text_input(each.label, str(value), key=f"{key}:large", help=each.hint, disabled=True)
+        return said  # type: ignore[no-any-return]
+    known = () if said is None else (said,)
     limits: dict[str, Any] = {
-        "min_value": None if each.least is None else kind(each.least),
-        "max_value": None if each.most is None else kind(each.most),
-        "value": kind(value) if isinstance(value, int | float) else None,
+        # A widget refuses to open with a value beyond its limits, which the shape may allow.
+        "min_value": None if each.least is None else min([kind(each.least), *known]),
+        "max_value": None if each.most is None else max([kind(each.most), *known]),
+        "value": said,
         "step": kind(each.step or 1),
     }
     found: float | int | None = st.number_input(
@@ -175,44 +187,38 @@ def _number(each: Field, value: Any, key: str, hint: str) -> float | int | None:
     return found
 
 
-def _line(each: Field, value: Any, key: str, hint: str) -> str | None:
-    text = st.text_input(
-        each.label,
-        value="" if value is None else str(value),
-        key=key,
-        help=each.hint,
-        placeholder=hint,
+def _line(each: Field, value: Any, key: str, hint: str) -> Any:
+    before = "" if value is None else str(value)
+    text = st.text_input(each.label, before, key=key, help=each.hint, placeholder=hint)
+    return value if (text or "") == before else text or None
+
+
+def _text(each: Field, value: Any, key: str, hint: str) -> Any:
+    before = "" if value is None else str(value)
+    text = st.text_area(
+        each.label, before, key=key, help=each.hint, placeholder=hint, height="content"
     )
-    return text or None
+    return value if (text or "") == before else text or None
 
 
-def _text(each: Field, value: Any, key: str, hint: str) -> str | None:
+def _lines(each: Field, value: Any, key: str, hint: str) -> Any:
+    before = "\n".join(map(str, value)) if isinstance(value, list | tuple) else ""
     text = st.text_area(
         each.label,
-        value="" if value is None else str(value),
-        key=key,
-        help=each.hint,
-        placeholder=hint,
-        height="content",
-    )
-    return text or None
-
-
-def _lines(each: Field, value: Any, key: str, hint: str) -> list[str] | None:
-    said = [str(one) for one in value] if isinstance(value, list | tuple) else []
-    text = st.text_area(
-        each.label,
-        value="\n".join(said),
+        before,
         key=key,
         help=each.hint or t("One a line."),
         placeholder=hint,
         height="content",
     )
-    found = [line.strip() for line in (text or "").split("\n") if line.strip()]
-    return found or None
+    if (text or "") == before:
+        return value
+    # A space at either end may be meant: the keyword “ AI” is not in “RAID”.
+    lines = (line.rstrip("\r") for line in (text or "").split("\n"))
+    return [line for line in lines if line.strip()] or None
 
 
-def _several(each: Field, value: Any, key: str, hint: str) -> list[Any] | None:
+def _several(each: Field, value: Any, key: str, hint: str) -> Any:
     said = list(value) if isinstance(value, list | tuple) else []
     choices = dict(each.choices)
     choices |= {
@@ -227,7 +233,7 @@ def _several(each: Field, value: Any, key: str, hint: str) -> list[Any] | None:
         help=each.hint,
         placeholder=hint,
     )
-    return list(found) or None
+    return value if list(found) == said else list(found) or None
 
 
 _WIDGETS: Mapping[Kind, Callable[[Field, Any, str, str], Any]] = {
@@ -265,7 +271,7 @@ def json_editor(document: Document, *, key: str, check: Callable[[Any], Any]) ->
 def _read(text: str, check: Callable[[Any], Any]) -> Document | None:
     try:
         found = json.loads(text or "{}")
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # Python refuses numbers of thousands of digits
         where = getattr(error, "lineno", None)
         st.error(
             t("This is no JSON: see line {line}.", line=where) if where else t("This is no JSON.")

@@ -24,7 +24,7 @@ from dashboard.app_pages._template_state import (
     problems_in,
 )
 from dashboard.fields import Document, Field, draw, json_editor
-from dashboard.live import live
+from dashboard.live import guarded, live
 from dashboard.messages import say_later
 from dashboard.owners import visit
 from dashboard.session import Me
@@ -45,10 +45,11 @@ def editor(me: Me) -> None:
     with form:
         bar = st.container()
         typed = _form(editing)
-    with beside:
-        preview(me, editing, typed)
+    # Saved before the preview, which may meet an error, or read long.
     with bar:
         _save(me, editing, typed)
+    with beside, guarded():
+        preview(me, editing, typed)
 
 
 def _form(editing: Editing) -> Typed:
@@ -144,8 +145,11 @@ def _by_platform(document: Document, editing: Editing) -> Document:
 
 
 def _joined(found: Document, stored: Document) -> Document:
-    ids = [*(found.pop("presets", None) or {}).values(), *found.pop("others", ())]
-    if ids or stored.get("preset_ids") == []:
+    ids = [*(found.pop("presets", None) or {}).values(), *(found.pop("others", None) or ())]
+    before = stored.get("preset_ids")
+    if before and sorted(before) == sorted(ids):
+        ids = list(before)
+    if ids or before == []:
         return {"preset_ids": ids, **found}
     return found
 
