@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -11,6 +12,8 @@ from dashboard.texts import mark
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 16 * 1024
 MOST_FIELDS = 50
+# A small form comes at once; forms are read before anybody has logged in.
+LONGEST_SECONDS = 10.0
 
 
 class Refused(Exception):
@@ -27,10 +30,14 @@ async def read_form(request: Request) -> dict[str, str]:
     if kind != FORM:
         raise Refused(415, f"Send the form as {FORM}.")
     found = bytearray()
-    async for piece in request.stream():
-        found += piece
-        if len(found) > LARGEST_FORM:
-            raise Refused(413, f"The form is larger than {LARGEST_FORM} bytes.")
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            async for piece in request.stream():
+                found += piece
+                if len(found) > LARGEST_FORM:
+                    raise Refused(413, f"The form is larger than {LARGEST_FORM} bytes.")
+    except TimeoutError:
+        raise Refused(408, mark("The form did not arrive in time: send it again.")) from None
     try:
         text = found.decode("utf-8")
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))

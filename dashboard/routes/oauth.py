@@ -12,6 +12,7 @@ session's cookie has to be SameSite=Lax: a Strict one is not sent on the way bac
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ Who = Callable[[Request], Visitor | None]
 Done = Callable[[CredentialView], None]
 
 LARGEST_BODY = 16 * 1024
+LONGEST_SECONDS = 10.0
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -197,8 +199,12 @@ def _origin(url: str) -> str:
 
 async def _body(request: Request) -> bytes:
     found = bytearray()
-    async for piece in request.stream():
-        found += piece
-        if len(found) > LARGEST_BODY:
-            raise _Refused(413, f"The form is larger than {LARGEST_BODY} bytes.")
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            async for piece in request.stream():
+                found += piece
+                if len(found) > LARGEST_BODY:
+                    raise _Refused(413, f"The form is larger than {LARGEST_BODY} bytes.")
+    except TimeoutError:
+        raise _Refused(408, "The form did not arrive in time: send it again.") from None
     return bytes(found)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -32,17 +32,21 @@ from leap_pipeline.services.ingest import Ingested
 from leap_pipeline.services.uploads import (
     ABANDONED_SECONDS,
     SCRATCH_PREFIX,
+    require_disk,
     require_uploadable,
     take_upload,
     too_large,
 )
 
 PIECE = 1024 * 1024
+# After so many bytes the disk is asked for room again.
+ASK_EVERY = 64 * 1024**2
 IDLE_SECONDS = 60.0
 MOST_AT_ONCE = 3
 VERIFIED_AT_ONCE = 2
 # So much of a body that is refused is read, since a browser shows no answer before it has sent all.
 READ_ANYWAY = 1024 * 1024
+READ_ANYWAY_SECONDS = 30.0
 
 
 class UploadRoutes:
@@ -117,19 +121,21 @@ class UploadRoutes:
     async def _written(self, request: Request, path: Path, name: str) -> int:
         """The bytes that came."""
         most = self._console.settings.download_max_bytes
-        came = 0
+        came, ask_at = 0, ASK_EVERY
         file = await run_in_threadpool(path.open, "xb", buffering=0)
         async with in_thread(file):
             async for piece in _pieces(request):
                 came += len(piece)
                 if came > most:
                     raise too_large(name, self._console.settings)
+                if came >= ask_at:
+                    ask_at = came + ASK_EVERY
+                    await run_in_threadpool(require_disk, self._console.storage, name)
                 await run_in_threadpool(_write, file, piece)
         return came
 
     def _taken(self, request: Request, path: Path, name: str) -> Ingested:
         console = self._console
-        milliseconds = _whole(request.query_params.get("modified"), "modified")
         return take_upload(
             console.database,
             console.storage,
@@ -138,7 +144,7 @@ class UploadRoutes:
             name=name,
             email=who_of(request).email,
             actor=actor_of(request),
-            modified=None if milliseconds is None else milliseconds / 1000,
+            modified=_seconds(request.query_params.get("modified", "")),
         )
 
     def _require_turn(self, user_id: str) -> None:
@@ -178,16 +184,25 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
 
 async def _read_anyway(request: Request) -> None:
     came = 0
-    async for piece in _pieces(request):
-        came += len(piece)
-        if came > READ_ANYWAY:
-            return
+    # Whoever goes away or is slow meanwhile hears nothing of the refusal: it is still the answer.
+    with suppress(TimeoutError, Refused):
+        async with asyncio.timeout(READ_ANYWAY_SECONDS):
+            async for piece in _pieces(request):
+                came += len(piece)
+                if came > READ_ANYWAY:
+                    return
 
 
 def _write(file: object, piece: bytes) -> None:
     view = memoryview(piece)
     while view:
         view = view[file.write(view) :]  # type: ignore[attr-defined]
+
+
+def _seconds(text: str) -> float | None:
+    """When the browser says that the file was written; a date before 1970 or none is no error."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 18
+    return int(text) / 1000 if is_number else None
 
 
 def _whole(text: str | None, what: str) -> int | None:

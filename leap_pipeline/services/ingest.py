@@ -69,20 +69,22 @@ def ingest_file(
     *,
     email: str,
     file_name: str | None = None,
+    written: datetime | None = None,
     keep: bool = True,
     progress: ProgressCallback = ignore,
 ) -> Ingested:
     """Take a video file over; raises `InputError` or `QuotaExceeded` with nothing left.
 
-    `file_name` is what its owner calls it, where the path does not say so. Without `keep` the file
-    itself is moved, which must lie in the storage's scratch.
+    `file_name` is what its owner calls it, and `written` when it was last written there, where the
+    path does not say so. Without `keep` the file itself is moved, which must lie in the storage's
+    scratch.
     """
     with database.system() as session:
         user = find_user(session, email)
         user_id, slug = user.id, user.user_slug
     media = require_lecture(path)
     key = f"sha256:{digest(path, lambda fraction: progress(fraction * 0.4))}"
-    incoming = _incoming(path, Path(file_name or path.name), key, media)
+    incoming = _incoming(path, Path(file_name or path.name), key, media, written)
     with database.tenant(user_id) as session:
         known = _known(session, user_id, slug, key)
         if known is None:
@@ -190,7 +192,9 @@ def source_file(meta: Mapping[str, Any] | None) -> tuple[str, int]:
     return str(content["stored_path"]), int(content["bytes"])
 
 
-def _incoming(path: Path, called: Path, key: str, media: MediaInfo) -> _Incoming:
+def _incoming(
+    path: Path, called: Path, key: str, media: MediaInfo, written: datetime | None
+) -> _Incoming:
     found = path.stat()
     return _Incoming(
         file_name=clean_name(called.name),
@@ -198,7 +202,7 @@ def _incoming(path: Path, called: Path, key: str, media: MediaInfo) -> _Incoming
         key=key,
         size=found.st_size,
         media=media,
-        written=datetime.fromtimestamp(found.st_mtime, tz=UTC),
+        written=written or datetime.fromtimestamp(found.st_mtime, tz=UTC),
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,11 +43,19 @@ def require_uploadable(
         raise too_large(name, settings)
     with database.tenant(user_id) as session:
         require_storage(session, user_id, size or 1, datetime.now(UTC))
+    require_disk(storage, name, size or 1)
+    return name
+
+
+def require_disk(storage: LocalStorage, name: str, size: int = 0) -> None:
+    """Raises `UserActionError` where the disk has no room for so many more bytes of that file.
+
+    Asked while a file is written too: others write at the same time, and not every size is known.
+    """
     free = shutil.disk_usage(_there(storage.root)).free
-    if (size or 1) + LEFT_FREE > free:
+    if size + LEFT_FREE > free:
         msg = f"The server's disk has no room for “{name}”: ask an admin to free some space."
         raise UserActionError(msg)
-    return name
 
 
 def take_upload(
@@ -68,10 +74,18 @@ def take_upload(
     `modified` is when it was last written on its owner's machine, in seconds of the epoch: for want
     of better that is when the lecture was held. Refusals name the file, not where it lies here.
     """
-    _date(path, modified)
     try:
         found = ingest_file(
-            database, storage, settings, path, email=email, file_name=name, keep=False
+            database,
+            storage,
+            settings,
+            path,
+            email=email,
+            file_name=name,
+            # Never as the file's own date here: by that an upload that still lives is told from
+            # one that was abandoned.
+            written=_date(modified),
+            keep=False,
         )
     except (InputError, DataError) as error:
         raise type(error)(str(error).replace(str(path), f"“{name}”")) from error
@@ -95,11 +109,11 @@ def too_large(name: str, settings: Settings) -> InputError:
     return InputError(f"“{name}” is larger than {limit:.1f} GB, the most that is taken: cut it.")
 
 
-def _date(path: Path, modified: float | None) -> None:
+def _date(modified: float | None) -> datetime | None:
     latest = datetime.now(UTC) + timedelta(days=1)
-    if modified is not None and OLDEST.timestamp() <= modified <= latest.timestamp():
-        with suppress(OSError, OverflowError):
-            os.utime(path, (modified, modified))
+    if modified is None or not OLDEST.timestamp() <= modified <= latest.timestamp():
+        return None
+    return datetime.fromtimestamp(modified, tz=UTC)
 
 
 def _there(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from dashboard.asgi import guarded
 from dashboard.routes import uploads
 from dashboard.routes.all import Routes
 from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.services import uploads as upload_service
 from leap_pipeline.services.audit import AuditFilter, entries
 from tests.support.accounts import ADA
 from tests.support.clips import make_clip
@@ -32,9 +33,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(folder / "clip.mkv", pattern=[("speech", 1.0)], size="64x36")
 
 
-def upload(desk: Desk, content: Any, name: str = NAME, email: str = ADA, **headers: str) -> Any:
-    query = f"name={quote(name)}&modified=1756715400000"
-    return desk.client(email).post(f"/uploads?{query}", content=content, headers=headers)
+def upload(
+    desk: Desk, content: Any, name: str = NAME, modified: str = "1756715400000", **headers: str
+) -> Any:
+    query = f"name={quote(name)}&modified={modified}"
+    return desk.client(ADA).post(f"/uploads?{query}", content=content, headers=headers)
 
 
 def left(desk: Desk) -> list[Path]:
@@ -54,7 +57,8 @@ def test_a_video_becomes_a_recording_once(desk: Desk, clip: Path) -> None:
     first = upload(desk, clip.read_bytes())
     assert first.status_code == 201, first.text
     number = first.json()["recording_id"]
-    again = upload(desk, clip.read_bytes(), "another name.mkv")
+    # A file that was written before 1970 is one like any other.
+    again = upload(desk, clip.read_bytes(), "another name.mkv", modified="-5")
     assert (again.status_code, again.json()) == (200, {"recording_id": number, "created": False})
     (stored,) = left(desk)
     assert (stored.name, stored.read_bytes()) == ("source.mkv", clip.read_bytes())
@@ -118,6 +122,24 @@ def test_a_body_that_goes_beyond_the_limit_is_cut_off(desk: Desk) -> None:
     answer = upload(desk, endless())
     assert answer.status_code == 400
     assert "larger than" in answer.json()["error"]
+    assert left(desk) == []
+
+
+def test_a_disk_that_fills_up_meanwhile_ends_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.add(ADA)
+    monkeypatch.setattr(uploads, "ASK_EVERY", 2_000_000)
+
+    def endless() -> Iterator[bytes]:
+        for turn in range(64):
+            if turn == 10:
+                monkeypatch.setattr(upload_service, "LEFT_FREE", 2**62)
+            yield b"x" * 100_000
+
+    answer = upload(desk, endless())
+    assert answer.status_code == 409
+    assert "disk has no room" in answer.json()["error"]
     assert left(desk) == []
 
 
