@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard.words import plain
+from leap_pipeline.errors import SessionEnded, UserActionError
 
-SAID = "said"
+SAID, REFUSED = "said", "refused"
 
 
 def say_later(text: str) -> None:
@@ -19,3 +22,20 @@ def say() -> None:
     text = st.session_state.pop(SAID, None)
     if text:
         st.toast(plain(text))
+    refused = st.session_state.pop(REFUSED, None)
+    if refused:
+        st.error(plain(refused))
+
+
+def act(body: Callable[[], object]) -> None:
+    """Do something in a part that reruns by itself; a refusal is said above it.
+
+    Where it was pressed the part's next rerun would take the sentence away again.
+    """
+    try:
+        body()
+    except SessionEnded:
+        raise
+    except UserActionError as error:
+        st.session_state[REFUSED] = str(error)
+        st.rerun(scope="app")

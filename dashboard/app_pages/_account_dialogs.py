@@ -209,10 +209,12 @@ def _disconnect(me: Me, owner: Owner, credential_id: int) -> None:
         st.warning(
             t("These sources stay without an account, and are not read: {names}", names=names)
         )
-    force = bool(uses)
-    if not uses and login_of(view) is not None:
-        force = st.checkbox(t("Also where its platform cannot be told"), key=keyed("force"))
-    if not st.button(t("Disconnect"), key=keyed("disconnect_now"), type="primary"):
+    force = login_of(view) is not None and st.checkbox(
+        t("Also where its platform cannot be told"), key=keyed("force")
+    )
+    # What was shown is in the key: where it has changed since, nothing is pressed.
+    key = keyed(f"disconnect_now_{hash(uses)}")
+    if not st.button(t("Disconnect"), key=key, type="primary"):
         return
     with st.spinner(t("Telling the platform…")), httpx.Client(timeout=TIMEOUT) as http:
         platforms = OAuthPlatforms(http, me.console.settings, patience=PATIENCE)
@@ -220,7 +222,7 @@ def _disconnect(me: Me, owner: Owner, credential_id: int) -> None:
             me.console.database, me.console.vault, platforms, me.console.settings.public_url
         )
         visitor = Visitor(owner.id, me.rights, me.who.family_id, me.actor)
-        done = connections.disconnect(visitor, credential_id, force=force)
+        done = connections.disconnect(visitor, credential_id, force=force, expected=uses)
     _done(_told(done))
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.app_pages._asks import ask, keyed
 from dashboard.live import dialog
-from dashboard.messages import say_later
+from dashboard.messages import act, say_later
 from dashboard.owners import Owner, visit
 from dashboard.session import Me
 from dashboard.texts import t
@@ -24,11 +24,13 @@ def act_buttons(
 ) -> None:
     """For a row of buttons that the caller has opened."""
     if st.button(t("Run now"), key=f"run_{job_id}", disabled=running):
-        _run(me, owner, job_id, dry_run=False)
+        act(lambda: _run(me, owner, job_id, dry_run=False))
     if st.button(t("Dry run"), key=f"dry_{job_id}", disabled=running):
-        _run(me, owner, job_id, dry_run=True)
-    if st.button(t("Pause") if enabled else t("Resume"), key=f"pause_{job_id}", type="tertiary"):
-        _switch(me, owner, job_id, name, enabled=enabled)
+        act(lambda: _run(me, owner, job_id, dry_run=True))
+    # The state is in the key: a second click, or one on an old page, undoes nothing.
+    label, key = t("Pause") if enabled else t("Resume"), f"pause_{job_id}_{enabled}"
+    if st.button(label, key=key, type="tertiary"):
+        act(lambda: _switch(me, owner, job_id, name, enabled=enabled))
     if st.button(t("Delete"), key=f"delete_{job_id}", type="tertiary"):
         ask(PAGE, "delete", job_id=job_id)
 

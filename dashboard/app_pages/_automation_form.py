@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard.app_pages._automation_schedule import SchedulePart
 from dashboard.app_pages._automation_words import TYPES
+from dashboard.fields import told_apart
 from dashboard.live import live
 from dashboard.messages import say_later
 from dashboard.owners import Owner, visit
@@ -18,7 +19,6 @@ from dashboard.session import Me
 from dashboard.texts import ago, t, when, zone
 from dashboard.words import plain
 from leap_pipeline.db.models.users import User
-from leap_pipeline.db.repositories.base import LARGEST_PAGE
 from leap_pipeline.db.repositories.catalogue import AutomationJobs, Sources, Templates
 from leap_pipeline.domain.due_times import crontab_of
 from leap_pipeline.errors import InputError, StaleChange
@@ -78,13 +78,14 @@ def _what(seen: Mapping[str, Any], choices: _Choices, key: str) -> dict[str, Any
         format_func=lambda each: t(TYPES[each]),
         key=f"{key}_type",
     )
+    templates: list[int | None] = [None, *choices.templates]
+    if seen["template_id"] not in templates:
+        templates.append(seen["template_id"])
     template = st.selectbox(
         t("Recordings of"),
-        [None, *choices.templates],
-        index=_place(choices.templates, seen["template_id"]),
-        format_func=lambda each: (
-            t("Any template") if each is None else plain(choices.templates[each])
-        ),
+        templates,
+        index=templates.index(seen["template_id"]),
+        format_func=lambda each: t("Any template") if each is None else _template(choices, each),
         key=f"{key}_template",
     )
     chosen = list(seen["source_ids"] or [])
@@ -191,19 +192,22 @@ def _key(job_id: int | None) -> str:
 
 def _choices(me: Me, owner: Owner) -> _Choices:
     with me.tenant(owner.id) as session:
-        templates = Templates(session).page(limit=LARGEST_PAGE).items
-        sources = Sources(session).page(limit=LARGEST_PAGE).items
+        templates, sources = Templates(session).all(), Sources(session).all()
         timezone = session.get_one(User, owner.id).timezone
         return _Choices(
-            {row.id: row.name for row in templates}, {row.id: row.name for row in sources}, timezone
+            told_apart({row.id: row.name for row in templates}),
+            told_apart({row.id: row.name for row in sources}),
+            timezone,
         )
 
 
 def _source(choices: _Choices, number: int) -> str:
     if number in choices.sources:
-        return plain(choices.sources[number])
+        return choices.sources[number]
     return t("Deleted source {id}", id=number)
 
 
-def _place(options: Mapping[int, str], chosen: int | None) -> int:
-    return [None, *options].index(chosen) if chosen in options else 0
+def _template(choices: _Choices, number: int) -> str:
+    if number in choices.templates:
+        return choices.templates[number]
+    return t("Deleted template {id}", id=number)

@@ -19,6 +19,7 @@ from dashboard.words import plain
 from leap_pipeline.db.models.automation import AutomationFiring
 from leap_pipeline.db.repositories.catalogue import AutomationJobs
 from leap_pipeline.domain.shapes.accounts import FiringCounts
+from leap_pipeline.domain.shapes.registry import read_column
 from leap_pipeline.errors import NotFound
 from leap_pipeline.services.automation_rows import LIVE, FiringState
 from leap_pipeline.services.job_lists import NEXT_TIMES
@@ -66,7 +67,7 @@ def _runs(me: Me, owner: Owner, job_id: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         act_buttons(me, owner, job_id, view.name, enabled=view.enabled, running=bool(running))
     _history(me, firings[:limit])
-    if len(firings) > limit and st.button(t("Show more"), key="more_firings"):
+    if limit < len(firings) <= MOST and st.button(t("Show more"), key="more_firings"):
         st.session_state[SHOWN] = limit + STEP
         st.rerun(scope="app")
 
@@ -119,7 +120,7 @@ def _history(me: Me, firings: Sequence[AutomationFiring]) -> None:
 
 def _table(me: Me, firings: Sequence[AutomationFiring]) -> dict[str, list[Any]]:
     """Columns of the table, in the order of the rows."""
-    counts = [FiringCounts.model_validate(each.counts) for each in firings]
+    counts = [_counts(each) for each in firings]
     table: dict[str, list[Any]] = {
         "due": [each.due_at for each in firings],
         "state": [_state(each) for each in firings],
@@ -137,6 +138,11 @@ def _table(me: Me, firings: Sequence[AutomationFiring]) -> dict[str, list[Any]]:
     if any(each.error for each in firings):
         table["error"] = [each.error or "" for each in firings]
     return table
+
+
+def _counts(firing: AutomationFiring) -> FiringCounts:
+    found = read_column("automation_firings", "counts", firing.counts).value
+    return found if isinstance(found, FiringCounts) else FiringCounts()
 
 
 def _state(firing: AutomationFiring) -> str:

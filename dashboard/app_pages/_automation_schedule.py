@@ -67,7 +67,7 @@ class SchedulePart:
         every = left.number_input(
             t("Every"),
             min_value=1,
-            max_value=10**6,
+            max_value=max(10**6, self.seen["interval_every"] or 0),
             value=self.seen["interval_every"] or 6,
             step=1,
             key=f"{self.key}_every",

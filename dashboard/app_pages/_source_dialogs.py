@@ -10,6 +10,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from dashboard.app_pages._asks import keyed
+from dashboard.fields import told_apart
 from dashboard.live import dialog
 from dashboard.messages import say_later
 from dashboard.owners import Owner
@@ -28,6 +29,7 @@ LOCAL_FILE = "LOCAL_FILE"
 TYPES: Mapping[str, str] = {ZOOM: "Zoom", LOCAL_FILE: mark("Files")}
 EDITED = ("name", "description", "credential_id", "config")
 LONGEST_NAME = 255
+EARLIEST = date(2010, 1, 1)
 # Keys of a Zoom source's `config`: what they are called, and the least they can be.
 _NUMBERS: Mapping[str, tuple[str, int]] = {
     "min_duration_minutes": (mark("Not shorter than (minutes)"), 0),
@@ -126,7 +128,7 @@ def _form(
 
 def _accounts(session: Session, me: Me, owner: Owner) -> dict[int, str]:
     views = Credentials(session, owner.id, me.console.vault).views(CredentialPlatform.ZOOM)
-    return {view.id: view.account_name or t("Without a name") for view in views}
+    return told_apart({view.id: view.account_name or t("Without a name") for view in views})
 
 
 def _zoom(me: Me, accounts: Mapping[int, str], seen: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +139,7 @@ def _zoom(me: Me, accounts: Mapping[int, str], seen: Mapping[str, Any]) -> dict[
         t("Zoom account"),
         options,
         index=options.index(chosen) if chosen is not None and chosen in accounts else None,
-        format_func=lambda each: plain(accounts[each]),
+        format_func=lambda each: accounts[each],
         key=keyed("account"),
         placeholder=t("None"),
     )
@@ -167,7 +169,7 @@ def _since(me: Me, config: Mapping[str, Any]) -> str | None:
         t("Recordings from this day on"),
         before,
         key=keyed("sync_from_date"),
-        min_value=date(2010, 1, 1),
+        min_value=min(before or EARLIEST, EARLIEST),
         help=t("Left empty: the last {n} days.", n=me.console.settings.history_days),
     )
     if not isinstance(chosen, date):
@@ -182,9 +184,12 @@ def _text(label: str, config: Mapping[str, Any], key: str) -> str | None:
     return (text or "").strip() or None
 
 
-def _flag(label: str, config: Mapping[str, Any], key: str, *, usual: bool) -> bool:
+def _flag(label: str, config: Mapping[str, Any], key: str, *, usual: bool) -> bool | None:
     said = config.get(key)
-    return st.checkbox(label, usual if said is None else bool(said), key=keyed(key))
+    before = usual if said is None else bool(said)
+    chosen = st.checkbox(label, before, key=keyed(key))
+    # Nobody has decided what nobody touched.
+    return said if chosen == before else chosen
 
 
 def _whole(label: str, config: Mapping[str, Any], key: str, least: int) -> int | None:

@@ -49,7 +49,8 @@ def rematch(me: Me, owner: Owner, template_id: int) -> None:
     if (gained or lost) and st.button(
         tn("Change {n} recording", "Change {n} recordings", gained + lost),
         type="primary",
-        key="do_rematch",
+        # The numbers are in the key: nobody agrees to others than were shown.
+        key=f"do_rematch_{gained}_{lost}",
     ):
         with me.tenant(owner.id) as session:
             done = rematch_template(session, me.editor, template_id)

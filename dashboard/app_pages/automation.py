@@ -67,7 +67,11 @@ def _list(me: Me, owner: Owner) -> None:
 
 
 def _more(page: JobPage, limit: int) -> None:
-    if page.after is not None and st.button(t("Show more"), key="more_jobs"):
+    if (
+        page.after is not None
+        and limit < LARGEST_PAGE
+        and st.button(t("Show more"), key="more_jobs")
+    ):
         st.session_state[SHOWN] = limit + JOBS
         st.rerun(scope="app")
 

@@ -17,12 +17,13 @@ from dashboard.app_pages._account_dialogs import (
 )
 from dashboard.app_pages._asks import ask, open_asked
 from dashboard.live import live
-from dashboard.messages import say, say_later
+from dashboard.messages import act, say, say_later
 from dashboard.owners import Owner, choose_owner, owner_of
 from dashboard.session import Me
 from dashboard.texts import ago, mark, t, when
 from dashboard.words import plain
 from leap_pipeline.domain.account_health import Health
+from leap_pipeline.domain.permissions import Permission, require
 from leap_pipeline.services.accounts import Account, accounts_of
 from leap_pipeline.services.credentials import Credentials
 
@@ -60,6 +61,10 @@ def _connect_buttons() -> None:
 @live(REFRESH_SECONDS)
 def _list(me: Me, owner: Owner) -> None:
     console = me.console
+    # Asked anew at each rerun: rights may have been taken since the page was opened.
+    require(me.rights, Permission.MANAGE_CREDENTIALS)
+    with me.tenant(owner.id):
+        pass
     accounts = accounts_of(console.database, console.vault, owner.id, datetime.now(UTC))
     if not accounts:
         st.info(
@@ -143,9 +148,10 @@ def _buttons(me: Me, owner: Owner, account: Account) -> None:
             link(t("Connect again"), f"/connect/{login_of(view)}?credential={number}")
         if st.button(t("Rename"), key=f"rename_{number}", type="tertiary"):
             ask(PAGE, "rename", credential_id=number)
+        # The state is in the key: a second click, or one on an old page, undoes nothing.
         label = t("Switch off") if view.is_active else t("Switch on")
-        if st.button(label, key=f"switch_{number}", type="tertiary"):
-            _switch(me, owner, account)
+        if st.button(label, key=f"switch_{number}_{view.is_active}", type="tertiary"):
+            act(lambda: _switch(me, owner, account))
         if st.button(t("Disconnect"), key=f"disconnect_{number}", type="tertiary"):
             ask(PAGE, "disconnect", credential_id=number)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -9,9 +10,9 @@ import streamlit as st
 
 from dashboard.app_pages._asks import ask, open_asked
 from dashboard.app_pages._source_dialogs import DIALOGS, PAGE, TYPES, seen_of
-from dashboard.background import BACKGROUND, Piece
+from dashboard.background import BACKGROUND, BROKEN, Piece
 from dashboard.live import live
-from dashboard.messages import say, say_later
+from dashboard.messages import act, say, say_later
 from dashboard.owners import Owner, choose_owner, owner_of
 from dashboard.session import Me
 from dashboard.texts import ago, number, t, tn, when
@@ -19,6 +20,7 @@ from dashboard.words import plain
 from leap_pipeline.db.models.templates import InputSource
 from leap_pipeline.db.repositories.base import LARGEST_PAGE
 from leap_pipeline.db.repositories.catalogue import Sources
+from leap_pipeline.domain.shapes.registry import read_column
 from leap_pipeline.domain.shapes.sources import SyncCounts
 from leap_pipeline.services.catalogue import update_source
 from leap_pipeline.services.source_reading import Reading, SourceReader
@@ -26,6 +28,8 @@ from leap_pipeline.services.zoom_sources import ZOOM
 
 REFRESH_SECONDS = 5
 STEP = 20
+# So long it is said how something went that was begun by hand.
+TOLD_FOR = timedelta(minutes=10)
 SHOWN = "sources_shown"
 
 
@@ -101,7 +105,9 @@ def _facts(row: InputSource) -> None:
         parts.append(t("next {at}", at=when(row.next_poll_at, "short")))
     st.caption(" · ".join(parts))
     if row.last_result:
-        st.caption(told(SyncCounts.model_validate(row.last_result)))
+        counts = read_column("input_sources", "last_result", row.last_result).value
+        if isinstance(counts, SyncCounts):
+            st.caption(told(counts))
     if row.last_error:
         times = tn("{n} failure in a row", "{n} failures in a row", row.failures)
         said = plain(row.last_error)
@@ -129,10 +135,14 @@ def _by_hand(piece: Piece | None) -> None:
     """How what somebody has begun on this page goes."""
     if piece is None:
         return
+    if piece.ended_at is not None:
+        if datetime.now(UTC) - piece.ended_at > TOLD_FOR:
+            return
+        st.caption(t("By hand, {ago}:", ago=ago(piece.ended_at)))
     if piece.is_running:
         st.info(t("Asking Zoom since {ago} …", ago=ago(piece.began_at)))
     elif piece.error is not None:
-        st.error(plain(piece.error))
+        st.error(t(BROKEN) if piece.error == BROKEN else plain(piece.error))
     elif isinstance(piece.result, Reading):
         _reading(piece.result)
     else:
@@ -152,9 +162,10 @@ def _buttons(me: Me, owner: Owner, row: InputSource, piece: Piece | None) -> Non
             _reading_buttons(me, owner, row.id, busy=busy)
         if st.button(t("Edit"), key=f"edit_{row.id}", type="tertiary"):
             ask(PAGE, "edit", source_id=row.id, seen=seen_of(row))
+        # The state is in the key: a second click, or one on an old page, undoes nothing.
         label = t("Pause") if row.is_active else t("Resume")
-        if st.button(label, key=f"pause_{row.id}", type="tertiary"):
-            _switch(me, owner, row)
+        if st.button(label, key=f"pause_{row.id}_{bool(row.is_active)}", type="tertiary"):
+            act(lambda: _switch(me, owner, row))
         if st.button(t("Delete"), key=f"delete_{row.id}", type="tertiary"):
             ask(PAGE, "delete", source_id=row.id)
 
@@ -171,7 +182,7 @@ def _reading_buttons(me: Me, owner: Owner, source_id: int, *, busy: bool) -> Non
 
 
 def _begin(owner: Owner, source_id: int, work: Any) -> None:
-    BACKGROUND.begin(owner.id, _name(source_id), work)
+    act(lambda: BACKGROUND.begin(owner.id, _name(source_id), work))
     st.rerun(scope="app")
 
 

@@ -54,7 +54,7 @@ def _upload(me: Me, owner: Owner) -> None:
         given = st.file_uploader(
             t("A PNG, JPEG or WebP, best of 1280×720"),
             type=TAKEN,
-            max_upload_size=LARGEST_GIVEN // 2**20,
+            max_upload_size=min(LARGEST_GIVEN // 2**20, st.get_option("server.maxUploadSize")),
             key=f"{key}:file",
         )
         name = st.text_input(

@@ -19,7 +19,13 @@ from leap_pipeline.domain.credentials import (
     parse_credential,
     secrets_of,
 )
-from leap_pipeline.errors import InputError, LeapError, Undecryptable, UserActionError
+from leap_pipeline.errors import (
+    InputError,
+    LeapError,
+    StaleChange,
+    Undecryptable,
+    UserActionError,
+)
 from leap_pipeline.redaction import remember
 from leap_pipeline.security.vault import Vault
 
@@ -71,6 +77,11 @@ class Uses:
 
     def __bool__(self) -> bool:
         return bool(self.presets or self.sources)
+
+
+def used_by_others(title: str) -> StaleChange:
+    """The refusal where something else uses an account than the person was shown."""
+    return StaleChange(f"What uses {title} has changed meanwhile: look again what goes with it.")
 
 
 @dataclass(frozen=True)

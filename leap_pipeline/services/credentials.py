@@ -22,7 +22,13 @@ from leap_pipeline.domain.permissions import Permission, Rights, require
 from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.redaction import redact, remember
 from leap_pipeline.services.audit import Actor, record
-from leap_pipeline.services.credential_rows import CredentialRows, CredentialView, title_of
+from leap_pipeline.services.credential_rows import (
+    CredentialRows,
+    CredentialView,
+    Uses,
+    title_of,
+    used_by_others,
+)
 from leap_pipeline.services.notices import Refused, tell_refused
 
 SUBJECT = "credential"
@@ -125,15 +131,25 @@ class Credentials(CredentialRows):
             self._tell(editor.actor, action, credential_id, after={"is_active": active})
         return self.view(credential_id)
 
-    def delete(self, credential_id: int, editor: Editor, *, with_presets: bool = False) -> None:
+    def delete(
+        self,
+        credential_id: int,
+        editor: Editor,
+        *,
+        with_presets: bool = False,
+        expected: Uses | None = None,
+    ) -> None:
         """Remove an account; sources that used it stay, without one.
 
         Raises UserActionError where presets publish with it, which would go with it, unless
-        `with_presets` says that they may.
+        `with_presets` says that they may, and StaleChange where other things use it than
+        `expected`.
         """
         require(editor.rights, Permission.MANAGE_CREDENTIALS)
         row = self._row(credential_id, lock=True)
         uses = self.uses(credential_id)
+        if expected is not None and uses != expected:
+            raise used_by_others(title_of(row.platform, row.account_name))
         if uses.presets and not with_presets:
             names = ", ".join(f"“{name}”" for name in uses.presets)
             title = title_of(row.platform, row.account_name)

@@ -103,14 +103,16 @@ def plan_schedule(
     same = row is not None and all(getattr(row, name) == columns[name] for name in SCHEDULE_COLUMNS)
     anchor = row.anchored_at if row is not None and same else now
     schedule = schedule_in(columns, owner.timezone, anchor)
-    others = count_enabled(session, user_id, but=job_id) if enabled else 0
+    # A job that is there is switched on or paused elsewhere: saving it takes no place of the plan.
+    on = enabled if row is None else bool(row.enabled)
+    others = count_enabled(session, user_id) if on and row is None else 0
     # A job that is on already keeps its place and its schedule.
     kept = same and row is not None and bool(row.enabled)
     given = entitlement(session, user_id, now)
     refusal = (
         None
         if kept
-        else plan_refusal(given, schedule if enabled else None, others, beyond_plan=beyond_plan)
+        else plan_refusal(given, schedule if on else None, others, beyond_plan=beyond_plan)
     )
     return Planned(said(schedule), tuple(upcoming(schedule, now, NEXT_TIMES)), refusal)
 

@@ -23,7 +23,7 @@ from leap_pipeline.oauth.reading import as_token
 from leap_pipeline.redaction import remember
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.audit import Actor
-from leap_pipeline.services.credential_rows import CredentialView, Uses
+from leap_pipeline.services.credential_rows import CredentialView, Uses, used_by_others
 from leap_pipeline.services.credentials import Credentials, Editor, checked_name
 from leap_pipeline.services.grants import StoredGrant
 from leap_pipeline.services.oauth_documents import Connected, document_of, has_own_app, is_same
@@ -159,10 +159,17 @@ class Connections:
         return self._store(visitor, found, credential_id, account_name)
 
     def disconnect(
-        self, visitor: Visitor, credential_id: int, *, force: bool = False
+        self,
+        visitor: Visitor,
+        credential_id: int,
+        *,
+        force: bool = False,
+        expected: Uses | None = None,
     ) -> Disconnected:
         """End the grant at the platform, and remove the account here.
 
+        `expected` is what the person was shown to use it, and agreed to lose: that is no reason to
+        refuse then, anything else raises StaleChange, and `force` is about the platform alone.
         Raises UserActionError without the permission; where presets or sources use the account, or
         the platform cannot be told, raises as `finish` does, unless `force`. Killed in between it
         is said again: a grant that has ended is no error.
@@ -172,7 +179,9 @@ class Connections:
             store = self._of(visitor, session)
             view, stored = store.view(credential_id), store.stored(credential_id)
             uses = store.uses(credential_id)
-        if uses and not force:
+        if expected is not None and uses != expected:
+            raise used_by_others(view.title)
+        if uses and expected is None and not force:
             msg = (
                 f"{view.title} is used by {uses}: give them another account first, or force it, "
                 "which deletes the presets and leaves the sources without an account."
@@ -182,7 +191,12 @@ class Connections:
         if view.is_active and isinstance(stored, Tokens):
             ended = self._end(visitor.user_id, credential_id, stored, force=force)
         with self._database.tenant(visitor.user_id) as session:
-            self._of(visitor, session).delete(credential_id, visitor.editor, with_presets=force)
+            self._of(visitor, session).delete(
+                credential_id,
+                visitor.editor,
+                with_presets=force or expected is not None,
+                expected=expected,
+            )
         return Disconnected(view, uses, ended)
 
     def _end(self, user_id: str, credential_id: int, stored: Tokens, *, force: bool) -> bool:

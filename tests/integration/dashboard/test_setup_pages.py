@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app_pages._asks import ASKED
-from leap_pipeline.db.models.templates import InputSource
+from dashboard.background import BACKGROUND
+from leap_pipeline.db.models.templates import InputSource, OutputPreset
+from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.permissions import Rights, Role
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.catalogue import create_source
 from leap_pipeline.services.credentials import Credentials, Editor
 from tests.support.accounts import ADA
 from tests.support.console import Desk
+from tests.support.homes import wait_for
 
 BOB, BOSS = "bob@example.org", "boss@example.org"
 PERSON = Editor(SYSTEM, Rights())
@@ -65,6 +69,34 @@ def test_accounts_of_others_are_neither_shown_nor_reached(desk: Desk) -> None:
         ]
     seen = desk.open(BOSS, "connections", owner=desk.id_of(BOB))
     assert "Bob\\'s own" in shown(seen)
+    assert SECRET not in shown(seen)
+    # Whoever is no admin any more sees it no longer on a page that was open.
+    with desk.database.system() as session:
+        session.get_one(User, desk.id_of(BOSS)).role = Role.USER
+    assert "Bob" not in shown(seen.run())
+    own = desk.open(BOB, "connections")
+    own.session_state[ASKED] = ("connections", "enter", {"credential_id": number})
+    own = own.run()
+    assert [each.value for each in own.text_input if each.label == "API key"] == [""]
+    assert SECRET not in shown(own)
+
+
+def test_an_account_goes_with_what_was_shown_alone(desk: Desk) -> None:
+    owner = desk.add(ADA)
+    number = account(desk, ADA, "Mine")
+    asked = ("connections", "disconnect", {"credential_id": number})
+    page = desk.open(ADA, "connections")
+    page.session_state[ASKED] = asked
+    page = page.run()
+    with desk.database.tenant(owner) as session:
+        session.add(
+            OutputPreset(user_id=owner, name="New", platform="YOUTUBE", credential_id=number)
+        )
+    page = press(page, "Disconnect", dialog=asked)
+    assert "These presets are deleted with it" in shown(page)
+    assert len(all_rows(desk, OutputPreset)) == 1
+    press(page, "Disconnect", dialog=asked)
+    assert all_rows(desk, OutputPreset) == []
 
 
 def test_a_source_is_added_edited_paused_and_deleted(desk: Desk) -> None:
@@ -79,7 +111,11 @@ def test_a_source_is_added_edited_paused_and_deleted(desk: Desk) -> None:
     page = press(page, "Add", dialog=("sources", "add", {}))
     [row] = all_rows(desk, InputSource)
     assert (row.name, row.source_type) == (HOSTILE, "LOCAL_FILE")
-    page = page.button(key=f"pause_{row.id}").click().run()
+    early = desk.open(ADA, "sources")
+    page = page.button(key=f"pause_{row.id}_True").click().run()
+    assert all_rows(desk, InputSource)[0].is_active is False
+    # A page from before, or a second click, pauses what is paused.
+    early.button(key=f"pause_{row.id}_True").click().run()
     assert all_rows(desk, InputSource)[0].is_active is False
     page = page.button(key=f"edit_{row.id}").click().run()
     seen = {"name": HOSTILE, "description": None, "credential_id": None, "config": row.config}
@@ -109,8 +145,40 @@ def test_a_source_is_read_in_the_background(desk: Desk) -> None:
     page = desk.open(ADA, "sources")
     assert "Account: none" in shown(page)
     page = page.button(key=f"test_{number}").click().run()
-    for _ in range(50):
-        if page.error:
-            break
-        page = page.run()
+
+    def has_ended() -> bool:
+        piece = BACKGROUND.look(owner, f"source-{number}")
+        return piece is not None and not piece.is_running
+
+    wait_for(has_ended, seconds=10, what="the test of the source")
+    page = page.run()
     assert "has no Zoom account" in page.error[0].value
+
+
+def test_a_refusal_stands_above_a_list_that_follows_live(desk: Desk) -> None:
+    owner = desk.add(ADA)
+    with desk.database.tenant(owner) as session:
+        for name in ("Lab", "Hall"):
+            create_source(session, PERSON, name=name, source_type="ZOOM", config={})
+    page = desk.open(ADA, "sources")
+    go = threading.Event()
+    try:
+        for name in ("one", "two"):
+            BACKGROUND.begin(owner, name, go.wait)
+        page = press(page, "Test")
+    finally:
+        go.set()
+    assert "Other work is under way" in page.error[0].value
+    assert "Lab" in shown(page)
+    assert "Hall" in shown(page)
+
+
+def test_sources_of_one_name_are_chosen_apart(desk: Desk) -> None:
+    owner = desk.add(ADA)
+    with desk.database.tenant(owner) as session:
+        for kind in ("ZOOM", "LOCAL_FILE"):
+            create_source(session, PERSON, name="Lab", source_type=kind, config={})
+    numbers = [row.id for row in all_rows(desk, InputSource)]
+    page = desk.open(ADA, "automation", id="new")
+    [field] = [each for each in page.multiselect if each.label == "Sources"]
+    assert field.options == [f"Lab ({number})" for number in numbers]
