@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
 BYTE_ORDER_MARK = "\ufeff"
 """By it Excel knows that a file is UTF-8."""
 _BEGINNINGS = tuple("=+-@\t\r\n＝＋－＠")
+
+# In many countries Excel parts cells at semicolons, and a text with one stands in no quotes.
+_INSIDE = re.compile(r"([;\t]\s*)(?=[=+\-@＝＋－＠])")
 
 Cell = str | int | float | bool | datetime | None
 
@@ -26,9 +30,11 @@ def csv_lines(rows: Iterable[Iterable[Cell]]) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text, with an apostrophe in front where it could be read as a formula."""
+    """The text, with an apostrophe wherever a formula could begin: in front, and behind what a
+    spreadsheet may take for the end of a cell.
+    """
     begins = text.startswith(_BEGINNINGS) or text.lstrip().startswith(_BEGINNINGS)
-    return f"'{text}" if begins else text
+    return _INSIDE.sub(r"\1'", f"'{text}" if begins else text)
 
 
 def _text(cell: Cell) -> str:

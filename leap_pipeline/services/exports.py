@@ -154,7 +154,7 @@ def _row(row: Recording) -> Row:
 
 
 def _cell(value: Any) -> Cell:
-    found: Cell = "; ".join(value) if isinstance(value, list) else value
+    found: Cell = " · ".join(value) if isinstance(value, list) else value
     return found
 
 

@@ -13,10 +13,25 @@ from leap_pipeline.domain.csv_cells import Cell, csv_lines, harmless
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "＋1", "－1", "＠x"],
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t1", "\r=1", "\n=1", "  =1", "＝1", "＋1", "－1", "＠x"],
 )
 def test_a_formula_is_no_formula_any_more(text: str) -> None:
     assert harmless(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("x;=1", "x;'=1"),
+        ("\t=1", "'\t'=1"),
+        ("a; =1;b;@c", "a; '=1;b;'@c"),
+        ("x\t+1", "x\t'+1"),
+        ("=1;=2", "'=1;'=2"),
+        ("a; b", "a; b"),
+    ],
+)
+def test_where_semicolons_part_cells_none_begins_a_formula(text: str, written: str) -> None:
+    assert harmless(text) == written
 
 
 @pytest.mark.parametrize("text", ["", "Algebra = love", "a@b.c", "'quoted", "10 - 3"])
