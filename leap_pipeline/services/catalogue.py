@@ -27,6 +27,7 @@ from leap_pipeline.services import matching
 from leap_pipeline.services.audit import record
 from leap_pipeline.services.credential_rows import title_of
 from leap_pipeline.services.credentials import Editor
+from leap_pipeline.services.match_rows import lock_matching
 
 Row = RecordingTemplate | OutputPreset | InputSource
 
@@ -65,6 +66,9 @@ def update_template(
     _require_name(values, "template")
     templates = Templates(session)
     _require_one_preset_a_platform(session, values)
+    if {"is_active", "is_draft"} & values.keys():
+        # Before the row, as all who match take them: in the other order two wait for each other.
+        lock_matching(session, templates.owner(), shared=False)
     before = templates.require(template_id)
     was, was_live = _told(before, values), _is_live(before)
     row = templates.update(template_id, unchanged_since=unchanged_since, **values)
