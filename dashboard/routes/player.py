@@ -6,6 +6,7 @@ GET /recordings/{id}/player.json        what it plays and shows, for its script
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from dashboard.console import Console
 from dashboard.pages_html import page
 from dashboard.routes.answers import answered, language_of
 from dashboard.routes.media import kind_in, material_of
+from leap_pipeline.errors import DataError
 from leap_pipeline.services.playback import (
     Material,
     VideoKind,
@@ -27,6 +29,8 @@ from leap_pipeline.services.playback import (
 )
 from leap_pipeline.speech.transcript import Transcript
 from leap_pipeline.storage.local import LocalStorage
+
+logger = logging.getLogger("leap.console")
 
 THEMES = ("light", "dark")
 
@@ -79,7 +83,7 @@ def player_data(material: Material, storage: LocalStorage) -> dict[str, Any]:
     Each video has its address, its chapters and the times of the lines, in the order of `lines`.
     `keep` maps between the two: the parts of the original that the processed one has.
     """
-    transcript = read_spoken(material, storage) if material.transcript is not None else None
+    transcript = _spoken(material, storage)
     plan = material.plan
     return {
         "name": material.name,
@@ -87,6 +91,17 @@ def player_data(material: Material, storage: LocalStorage) -> dict[str, Any]:
         "lines": [each.text.strip() for each in transcript.segments] if transcript else [],
         "keep": [[part.start, part.end] for part in plan.keep] if plan else None,
     }
+
+
+def _spoken(material: Material, storage: LocalStorage) -> Transcript | None:
+    """The transcript; without its file the video can be watched all the same."""
+    if material.transcript is None:
+        return None
+    try:
+        return read_spoken(material, storage)
+    except DataError:
+        logger.exception("The transcript of recording %d cannot be read", material.recording_id)
+        return None
 
 
 def _video(material: Material, kind: VideoKind, transcript: Transcript | None) -> dict[str, Any]:

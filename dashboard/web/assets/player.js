@@ -182,7 +182,7 @@ for (const button of document.querySelectorAll("[data-step]")) {
 
 function find() {
   const text = search.value.trim();
-  const pattern = text ? new RegExp(text.replace(/[\\^$.*+?()[\]{}|\/-]/g, "\\$&"), "giu") : null;
+  const pattern = text ? new RegExp(text.replace(/[\\^$.*+?()[\]{}|\/]/g, "\\$&"), "giu") : null;
   data.lines.forEach((line, row) => {
     const place = lines.children[row].querySelector("span");
     if (pattern || place.childElementCount) place.replaceChildren(...marked(line, pattern));
