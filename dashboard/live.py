@@ -30,6 +30,7 @@ Width = Literal["small", "medium", "large"]
 logger = logging.getLogger("leap.console")
 
 RETRY_SECONDS = 2
+OPEN = "dialog_is_open"
 
 
 def live(
@@ -60,16 +61,48 @@ def dialog(
     def decorate(body: Callable[Concatenate[Me, P], None]) -> Callable[P, None]:
         def opened(*args: P.args, **kwargs: P.kwargs) -> None:
             def part() -> None:
-                with guarded(), entered() as me:
-                    body(me, *args, **kwargs)
+                with guarded():
+                    try:
+                        with entered() as me:
+                            body(me, *args, **kwargs)
+                    except TransientError:
+                        forget_dialog()  # nothing is left of what was typed: it may close
+                        raise
 
             # Dialogs are told apart by the name of what they run.
             part.__qualname__ = body.__qualname__
-            st.dialog(title(), width=width)(part)()
+            st.session_state[OPEN] = True
+            st.dialog(title(), width=width, on_dismiss=forget_dialog)(part)()
 
         return opened
 
     return decorate
+
+
+def again() -> None:
+    """Run this part anew; the whole page, where it runs as a part of that.
+
+    A click can be merged into a rerun of the whole page, within which no part asks for its own.
+    """
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:  # Streamlit's own signal of a rerun is no such error
+        st.rerun()
+
+
+def rerun_page() -> None:
+    """Draw the whole page anew, but not under a dialog that somebody is filling in.
+
+    For parts that rerun by themselves: a rerun of the page closes its dialog. What is put off here
+    is for the part's next rerun; closing the dialog draws the page anew as well.
+    """
+    if not st.session_state.get(OPEN):
+        st.rerun(scope="app")
+
+
+def forget_dialog() -> None:
+    """No dialog is open: it was closed, or the whole page is drawn anew."""
+    st.session_state.pop(OPEN, None)
 
 
 @contextmanager
@@ -110,6 +143,6 @@ def _come_back() -> None:
     except SessionEnded:
         pass
     try:
-        st.rerun(scope="app")
+        rerun_page()
     except StreamlitAPIException:  # the page has been left meanwhile
         return

@@ -21,7 +21,7 @@ from leap_pipeline.domain.states import (
     TargetStatus,
 )
 from leap_pipeline.domain.status import DOWNLOAD
-from leap_pipeline.errors import UserActionError
+from leap_pipeline.errors import MustWaitError, SessionEnded, TransientError, UserActionError
 from leap_pipeline.services.published import Editor
 
 STEPS: Mapping[str, str] = {
@@ -82,12 +82,23 @@ def editor_of(me: Me) -> Editor:
     return Editor(me.actor, me.rights)
 
 
-def attempt(act: Callable[[], str | None]) -> None:
-    """Do it and draw the page anew, with what it says; a refusal is told where it was asked."""
+def attempt(act: Callable[[], str | None], *, of: str | None = None) -> None:
+    """Do it and draw the page anew, with what it says; a refusal is told where it was asked.
+
+    `of` is the platform that is asked: that it does not answer, or has to be waited for, is told
+    there too.
+    """
     try:
         said = act()
+    except SessionEnded:
+        raise
     except UserActionError as error:
         st.error(plain(str(error)))
+        return
+    except (TransientError, MustWaitError) as error:
+        if of is None:
+            raise
+        st.error(plain(t("{platform} did not do it: {why}", platform=of, why=str(error))))
         return
     if said:
         say_later(said)

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.app_pages._recording_parts import STATES, Subject, state_name, step_name
-from dashboard.live import live
+from dashboard.live import live, rerun_page
 from dashboard.session import Me
 from dashboard.texts import clock, number, size, t, tn, when
 from dashboard.words import html
@@ -69,7 +69,7 @@ def follow(me: Me, subject: Subject, seen: Stamp, fresh: list[View]) -> None:
         with me.tenant(subject.owner_id) as session:
             view = load_view(session, subject.number, datetime.now(UTC))
         if stamp(view) != seen:
-            st.rerun()
+            rerun_page()
     st.html(STYLE + timeline(view, links=me.is_admin))
 
 

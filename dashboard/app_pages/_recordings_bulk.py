@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
+from dashboard.app_pages._recording_parts import step_name
 from dashboard.app_pages._recordings_filters import BIN, Filters
 from dashboard.app_pages._recordings_table import forget_selection
-from dashboard.live import dialog, live
+from dashboard.live import dialog, live, rerun_page
 from dashboard.session import Me
 from dashboard.texts import mark, number, t, tn
 from dashboard.words import plain
@@ -31,6 +32,7 @@ from leap_pipeline.services.bulk_actions import (
 )
 
 LIVE_SECONDS = 1
+MOST_SHOWN = 5
 IN_THE_BIN = (BulkKind.RESTORE,)
 NAMES = {
     BulkKind.RUN: mark("Run what is missing"),
@@ -44,20 +46,18 @@ NAMES = {
     BulkKind.DELETE: mark("Delete"),
     BulkKind.RESTORE: mark("Restore"),
 }
-STAGES = {
-    Stage.TRIM: mark("Trim"),
-    Stage.TRANSCRIBE: mark("Transcribe"),
-    Stage.EXTRACT_TOPICS: mark("Topics"),
-    Stage.GENERATE_SUBTITLES: mark("Subtitles"),
-}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was chosen in a menu, to be confirmed."""
+    """What was chosen in a menu, to be confirmed.
+
+    `seen` is the number that the person sees; None until the dialog opens.
+    """
 
     kind: BulkKind
     choice: Choice
+    seen: int | None = None
 
 
 def menus(me: Me, filters: Filters, selected: Sequence[int], *, anything: bool) -> None:
@@ -89,47 +89,58 @@ def confirm(me: Me) -> None:
     """
     wanted = st.session_state.pop("wanted", None)
     if isinstance(wanted, Wanted) and may_ask(me.rights, wanted.kind):
-        _dialog(wanted)
+        n = wanted.seen
+        if n is None:
+            n = count_chosen(me.console.database, me.editor, wanted.choice)
+        _dialog(wanted, n)
 
 
-def progress(me: Me) -> None:
-    """What goes on, and what ended just now."""
+def progress(me: Me, owners: Mapping[str, str]) -> None:
+    """What goes on, and what ended just now; `owners` are the names of others by their ids."""
     actions = _read(me)
     if any(each.state in LIVE_BULK_STATES for each in actions):
         st.session_state["bulk_read"] = actions
-        _follow()
+        _follow(owners)
     else:
-        _draw(me, actions)
+        _draw(me, actions, owners)
 
 
 @live(LIVE_SECONDS)
-def _follow(me: Me) -> None:
+def _follow(me: Me, owners: Mapping[str, str]) -> None:
     actions = st.session_state.pop("bulk_read", None) or _read(me)
-    _draw(me, actions)
+    _draw(me, actions, owners)
     if not any(each.state in LIVE_BULK_STATES for each in actions):
-        st.rerun(scope="app")
+        rerun_page()
 
 
 def _read(me: Me) -> list[BulkAction]:
-    with me.tenant() as session:
-        if not me.is_admin:
-            return shown_to(session, me.user_id, datetime.now(UTC))
-    with me.console.database.system() as session:
-        return shown_to(session, me.user_id, datetime.now(UTC))
+    with me.console.database.system() if me.is_admin else me.tenant() as session:
+        return shown_to(
+            session,
+            me.user_id,
+            datetime.now(UTC),
+            most=MOST_SHOWN + 1,
+            without=_closed(),
+        )
 
 
-def _draw(me: Me, actions: Sequence[BulkAction]) -> None:
+def _closed() -> set[int]:
     closed: set[int] = st.session_state.setdefault("closed", set())
-    for each in reversed(actions):
-        if each.id not in closed:
-            _one(me, each, closed)
+    return closed
 
 
-def _one(me: Me, action: BulkAction, closed: set[int]) -> None:
+def _draw(me: Me, actions: Sequence[BulkAction], owners: Mapping[str, str]) -> None:
+    for each in reversed(actions[:MOST_SHOWN]):
+        _one(me, each, owners)
+    if len(actions) > MOST_SHOWN:
+        st.caption(t("There are more: they are shown when these have ended and are closed."))
+
+
+def _one(me: Me, action: BulkAction, owners: Mapping[str, str]) -> None:
     going = action.state in LIVE_BULK_STATES
     with st.container(border=True, key=f"bulk_{action.id}"):
         left, right = st.columns([5, 1], vertical_alignment="center")
-        said = f"{_name(BulkKind(action.action))}: {_told(action)}"
+        said = f"{_name(action.action)}: {_told(me, action, owners)}"
         if going:
             left.progress(action.done / max(1, action.total), text=plain(said))
             stopped = right.button(t("Stop"), key=f"stop_{action.id}", width="stretch")
@@ -139,14 +150,14 @@ def _one(me: Me, action: BulkAction, closed: set[int]) -> None:
         else:
             left.text(said)
             if right.button(t("Close"), key=f"close_{action.id}", width="stretch"):
-                closed.add(action.id)
+                _closed().add(action.id)
                 st.rerun()
         if action.reason and action.state == BulkState.CANCELLED:
             st.text(action.reason)
         _refusals(action)
 
 
-def _told(action: BulkAction) -> str:
+def _told(me: Me, action: BulkAction, owners: Mapping[str, str]) -> str:
     said = [t("{done} of {total}", done=number(action.done), total=number(action.total))]
     if action.state not in LIVE_BULK_STATES:
         said.append(tn("{n} changed", "{n} changed", action.changed))
@@ -154,7 +165,9 @@ def _told(action: BulkAction) -> str:
         said.append(tn("{n} refused", "{n} refused", action.refused))
     if action.state == BulkState.CANCELLED:
         said.append(t("stopped"))
-    if action.user_id != action.asked_by:
+    if action.user_id != me.user_id:
+        said.append(t("recordings of {name}", name=owners.get(action.user_id, action.user_id)))
+    if me.user_id != action.asked_by:
         said.append(t("asked for by {name}", name=action.requested_by))
     return ", ".join(said)
 
@@ -169,8 +182,9 @@ def _refusals(action: BulkAction) -> None:
             st.text(each["sentence"])
 
 
-def _name(kind: BulkKind) -> str:
-    return t(NAMES[kind])
+def _name(kind: str) -> str:
+    known = {str(each): name for each, name in NAMES.items()}
+    return t(known[kind]) if kind in known else kind
 
 
 def _confirm_next(wanted: Wanted) -> None:
@@ -179,8 +193,8 @@ def _confirm_next(wanted: Wanted) -> None:
 
 
 @dialog(lambda: t("Is this what you want?"))
-def _dialog(me: Me, wanted: Wanted) -> None:
-    n = count_chosen(me.console.database, me.editor, wanted.choice)
+def _dialog(me: Me, wanted: Wanted, n: int) -> None:
+    """`n` stays what it was when the dialog opened: it is what the person agrees to."""
     if not n:
         st.info(t("No recording meets this any more."))
         return
@@ -220,9 +234,7 @@ def _parameters(kind: BulkKind) -> dict[str, Any]:
         reason = st.text_input(t("Why they are not wanted"), key="bulk_reason", max_chars=500)
         return {"reason": (reason or "").strip() or None}
     if kind is BulkKind.FORCE:
-        stage = st.selectbox(
-            t("Begin again at"), list(STAGES), format_func=lambda each: t(STAGES[each])
-        )
+        stage = st.selectbox(t("Begin again at"), list(Stage), format_func=step_name)
         return {"stage": stage}
     if kind in (BulkKind.PUBLISH, BulkKind.UPDATE):
         platforms = st.multiselect(

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard.chips import status_name
+from dashboard.fields import told_apart
 from dashboard.session import Me
 from dashboard.texts import mark, number, t
 from leap_pipeline.db.repositories.recordings import RecordingFilter
@@ -30,6 +31,8 @@ SORTS = {
 # Over all owners no index has the other orders.
 SORTS_OF_EVERYBODY = ("newest", "oldest")
 BLANKS = {"": mark("Blank or not"), "yes": mark("Only blank"), "no": mark("Not blank")}
+LONGEST_SEARCH, LONGEST_OWNER = 200, 26
+PLACE = ("status", "q", "template", "source", "blank", "owner", "sort", "after")
 DEFAULTS = {"status": EVERYTHING, "sort": "newest", "blank": "", "template": 0, "source": 0}
 
 
@@ -83,8 +86,21 @@ def owner_of(me: Me) -> str | None:
     """Whose recordings are looked at: one's own, or what an admin chose."""
     if not me.is_admin:
         return me.user_id
-    chosen = _begun("owner", EVERYBODY, str)
-    return None if chosen == EVERYBODY else str(chosen)
+    chosen = str(_begun("owner", EVERYBODY, str))
+    is_id = chosen.isascii() and chosen.isalnum() and len(chosen) <= LONGEST_OWNER
+    return chosen if is_id and chosen != EVERYBODY else None
+
+
+def remember_place() -> None:
+    """Before the list is left for one of its recordings."""
+    here = st.query_params.to_dict()
+    st.session_state["list_place"] = {name: here[name] for name in PLACE if name in here}
+
+
+def place() -> dict[str, str]:
+    """The address of the list as it was left: a recording's page leads back to it."""
+    found: dict[str, str] = st.session_state.get("list_place", {})
+    return found
 
 
 def draw(me: Me, frame: Frame, owner_id: str | None) -> Filters:
@@ -103,16 +119,21 @@ def draw(me: Me, frame: Frame, owner_id: str | None) -> Filters:
 
 
 def _search() -> str:
+    asked = str(_begun("q", "", str))
+    usable = asked.replace("\0", "")[:LONGEST_SEARCH]
+    if usable != asked:
+        st.session_state[_state("q")] = usable
     text = st.text_input(
         t("Search"),
-        key="q",
+        key=_state("q"),
         type="search",
         placeholder=t("Part of a name"),
         label_visibility="collapsed",
-        bind="query-params",
-        max_chars=200,
+        max_chars=LONGEST_SEARCH,
     )
-    return (text or "").replace("\0", "")
+    found = (text or "").replace("\0", "")
+    _tell("q", found, "")
+    return found
 
 
 def _sort(owner_id: str | None) -> str:
@@ -122,7 +143,7 @@ def _sort(owner_id: str | None) -> str:
 
 def _more(me: Me, frame: Frame, owner_id: str | None) -> tuple[int, int, str]:
     set_now = sum(
-        st.session_state.get(name) not in (None, DEFAULTS[name])
+        st.session_state.get(_state(name)) not in (None, DEFAULTS[name])
         for name in ("template", "source", "blank")
     )
     label = t("Filters") if not set_now else t("Filters ({n})", n=number(set_now))
@@ -150,7 +171,8 @@ def _owner(me: Me, frame: Frame, owner_id: str | None) -> None:
 
 def _named(key: str, label: str, anything: str, names: dict[int, str]) -> int:
     options = (0, *names)
-    return _chosen(key, label, options, lambda each: names[each] if each else anything)
+    apart = told_apart(names)
+    return _chosen(key, label, options, lambda each: apart[each] if each else anything)
 
 
 def _status_chips(frame: Frame) -> str:
@@ -158,17 +180,16 @@ def _status_chips(frame: Frame) -> str:
     numbers = {str(status): found for status, found in counts.by_status.items()}
     numbers |= {EVERYTHING: counts.total, BIN: counts.soft_deleted}
     known = (EVERYTHING, *(str(each) for each in RecordingStatus), BIN)
-    _begun("status", EVERYTHING, str)
-    if st.session_state["status"] not in known:
-        st.session_state["status"] = EVERYTHING
-    now = st.session_state["status"]
+    now = str(_begun("status", EVERYTHING, str))
+    if now not in known:
+        st.session_state[_state("status")] = now = EVERYTHING
     options = [each for each in known if numbers.get(each) or each in (EVERYTHING, now)]
     chosen = st.pills(
         t("Status"),
         options,
         required=True,
         format_func=lambda each: f"{_chip_name(each)} {number(numbers.get(each, 0))}",
-        key="status",
+        key=_state("status"),
         label_visibility="collapsed",
     )
     status = str(chosen or EVERYTHING)
@@ -193,14 +214,13 @@ def _chosen(
 ) -> T:
     """A select box whose value stands in the address by itself, not by its label."""
     usual = options[0] if default is None else default
-    _begun(key, usual, type(usual))
-    if st.session_state[key] not in options:
-        st.session_state[key] = usual
+    if _begun(key, usual, type(usual)) not in options:
+        st.session_state[_state(key)] = usual
     found = st.selectbox(
         label,
         options,
         format_func=name,
-        key=key,
+        key=_state(key),
         label_visibility="collapsed" if collapsed else "visible",
     )
     value = usual if found is None else found
@@ -210,13 +230,19 @@ def _chosen(
 
 def _begun(key: str, usual: T, kind: type[T]) -> T:
     """The value of a widget; before it is drawn first, what the address says."""
-    if key not in st.session_state:
+    state = _state(key)
+    if state not in st.session_state:
         try:
-            st.session_state[key] = kind(st.query_params.get(key, usual))
+            st.session_state[state] = kind(st.query_params.get(key, usual))
         except ValueError:
-            st.session_state[key] = usual
-    found: T = st.session_state[key]
+            st.session_state[state] = usual
+    found: T = st.session_state[state]
     return found
+
+
+def _state(key: str) -> str:
+    """The widget's own key: pages share what is kept under one name, and others have these too."""
+    return f"recordings_{key}"
 
 
 def _tell(key: str, value: object, usual: object) -> None:

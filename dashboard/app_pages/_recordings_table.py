@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app_pages._recordings_filters import BIN, Filters
+from dashboard.app_pages._recordings_filters import BIN, Filters, remember_place
 from dashboard.chips import COLORS, status_name
 from dashboard.shell import go_to
 from dashboard.texts import clock, t, tn, zone
@@ -70,6 +70,7 @@ def draw(filters: Filters, shown: Shown) -> tuple[int, ...]:
     )
     cells = state.selection.cells
     if cells and cells[0][1] == OPEN and cells[0][0] < len(items):
+        remember_place()
         go_to("recording", id=str(items[cells[0][0]].id))
     return tuple(items[place].id for place in _selected(state) if place < len(items))
 
@@ -97,7 +98,7 @@ def _move(cursor: str) -> None:
     else:
         st.query_params.pop("after", None)
     forget_selection()
-    st.rerun(scope="fragment")
+    st.rerun()
 
 
 def _page(lines: RecordingLines, filters: Filters) -> Page[RecordingLine]:

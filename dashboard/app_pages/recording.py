@@ -16,6 +16,7 @@ from dashboard.app_pages._recording_published import show_published
 from dashboard.app_pages._recording_settings import show_settings
 from dashboard.app_pages._recording_timeline import follow, stamp
 from dashboard.app_pages._recording_topics import show_topics
+from dashboard.app_pages._recordings_filters import place
 from dashboard.chips import COLORS, status_name
 from dashboard.messages import say
 from dashboard.session import Me
@@ -37,7 +38,7 @@ Part = Callable[[Me, Subject, View], None]
 def show(me: Me) -> None:
     say()
     if st.button(t("← Recordings"), type="tertiary", key="back"):
-        go_to("recordings")
+        go_to("recordings", **place())
     try:
         number = _asked()
         owner = _owner(me, number)

@@ -40,7 +40,7 @@ def _list(me: Me) -> None:
         frame = load_frame(session, owner_id, with_owners=me.is_admin)
         filters = narrowing.draw(me, frame, owner_id)
         shown = table.read(RecordingLines(session, owner_id), filters)
-    bulk.progress(me)
+    bulk.progress(me, frame.owners)
     actions = st.container()
     selected = table.draw(filters, shown)
     with actions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, lazyload, undefer
+from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.connection_errors import interrupted
 from leap_pipeline.db.engine import Database
@@ -125,16 +125,24 @@ def ask(
     return Asked(rows, total)
 
 
-def shown_to(session: Session, user_id: str, now: datetime, *, most: int = 5) -> list[BulkAction]:
-    """What a person asked for, or others did with that person's recordings, newest first: what goes
-    on, and what ended within the last hour.
+def shown_to(
+    session: Session,
+    user_id: str,
+    now: datetime,
+    *,
+    most: int = 5,
+    without: Collection[int] = (),
+) -> list[BulkAction]:
+    """What a person asked for, or others did with that person's recordings: what goes on, then what
+    ended within the last hour (but for the ids in `without`), the newest first.
     """
     concerned = or_(BulkAction.asked_by == user_id, BulkAction.user_id == user_id)
+    ended = and_(BulkAction.finished_at > now - SHOWN_FOR, BulkAction.id.not_in(without))
     return list(
         session.scalars(
             select(BulkAction)
-            .where(concerned, or_(LIVE, BulkAction.finished_at > now - SHOWN_FOR))
-            .order_by(BulkAction.created_at.desc(), BulkAction.id.desc())
+            .where(concerned, or_(LIVE, ended))
+            .order_by(LIVE.desc(), BulkAction.created_at.desc(), BulkAction.id.desc())
             .limit(most)
         )
     )
@@ -166,8 +174,8 @@ def cancel_rest(database: Database, editor: Editor, action_id: int) -> bool:
 def carry_out_next(database: Database, *, seconds: float = TURN_SECONDS) -> bool:
     """Give the action that waited longest its turn; False where none is to be carried out.
 
-    Raises TransientError where the database is away, or a recording is held up by others: then the
-    action waits behind the others.
+    Raises TransientError where the database is away, or a recording is held up by others. Whatever
+    goes wrong, the action waits behind the others: one that cannot be carried out stops no other.
     """
     with database.system() as session:
         found = session.execute(
@@ -184,7 +192,7 @@ def carry_out_next(database: Database, *, seconds: float = TURN_SECONDS) -> bool
     try:
         while _step(database, action_id, owner_id, asked_by) and time.monotonic() < until:
             pass
-    except TransientError:
+    except Exception:
         _go_behind(database, action_id)
         raise
     return True
@@ -203,7 +211,6 @@ def _step(database: Database, action_id: int, owner_id: str, asked_by: str) -> b
         row = session.scalars(
             select(BulkAction)
             .where(BulkAction.id == action_id, BulkAction.user_id == owner_id, LIVE)
-            .options(undefer(BulkAction.recording_ids))
             .with_for_update(skip_locked=True)
         ).one_or_none()
         if row is None:
@@ -216,13 +223,19 @@ def _step(database: Database, action_id: int, owner_id: str, asked_by: str) -> b
             _end(row, BulkState.CANCELLED, str(refused))
             return False
         size = MATCHED_AT_ONCE if row.action == BulkKind.REMATCH else 1
-        part = row.recording_ids[row.done : row.done + size]
+        part = _next(session, row, size)
         _count(row, part, _effect(database, given, BulkKind(row.action), part))
         more = row.done < row.total
         row.state = BulkState.RUNNING
         if not more:
             _end(row, BulkState.DONE)
     return more
+
+
+def _next(session: Session, row: BulkAction, size: int) -> list[int]:
+    """The database cuts them out: all of them, at each step, would be too many to send."""
+    cut = BulkAction.recording_ids[row.done + 1 : row.done + size]
+    return session.scalar(select(cut).where(BulkAction.id == row.id)) or []
 
 
 def _given(session: Session, row: BulkAction, now: datetime) -> Given:
@@ -256,6 +269,7 @@ def _effect(database: Database, given: Given, kind: BulkKind, part: Sequence[int
             try:
                 done.changed = int(EFFECTS[kind](given, recording_id))
             except PartlyRefused as error:
+                done.changed = int(error.changed)
                 done.refused[recording_id] = str(error)
     except TransientError:
         raise

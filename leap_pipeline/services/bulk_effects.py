@@ -120,8 +120,9 @@ def _publish(given: Given, recording_id: int) -> bool:
     )
     if not asked.requested:
         raise InputError(NOWHERE.format(recording_id))
-    _tell_refused(dict(asked.refused))
-    return any(each.run_id is not None for each in asked.requested.values())
+    changed = any(each.run_id is not None for each in asked.requested.values())
+    _tell_refused(dict(asked.refused), changed=changed)
+    return changed
 
 
 def _update(given: Given, recording_id: int) -> bool:
@@ -149,18 +150,25 @@ def _update(given: Given, recording_id: int) -> bool:
             changed = changed or asked.run_id is not None
             if asked.run_id is None:
                 refused[platform] = why_nothing(asked.plan)
-    _tell_refused(refused)
+    _tell_refused(refused, changed=changed)
     return changed
 
 
 class PartlyRefused(UserActionError):
-    """Done for some platforms; the message says why not for the others. What was done stays."""
+    """The message says why not for some platforms. What was done for others stays; `changed` says
+    whether anything was.
+    """
+
+    def __init__(self, message: str, *, changed: bool) -> None:
+        super().__init__(message)
+        self.changed = changed
 
 
-def _tell_refused(refused: Mapping[Platform, str]) -> None:
+def _tell_refused(refused: Mapping[Platform, str], *, changed: bool) -> None:
     if refused:
         raise PartlyRefused(
-            " ".join(f"{PLATFORM_NAMES[platform]}: {why}" for platform, why in refused.items())
+            " ".join(f"{PLATFORM_NAMES[platform]}: {why}" for platform, why in refused.items()),
+            changed=changed,
         )
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import lazyload
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage, Recording
 from leap_pipeline.db.models.runs import RecordingRun, StoredObject
-from leap_pipeline.db.models.templates import InputSource, RecordingTemplate
-from leap_pipeline.db.models.users import User
+from leap_pipeline.db.models.templates import InputSource, OutputPreset, RecordingTemplate
+from leap_pipeline.db.models.users import User, UserCredential
 from leap_pipeline.domain.planner import PREPARE_ASSETS, Asset
 from leap_pipeline.domain.states import Phase, Platform, Stage
 from leap_pipeline.domain.status import project
@@ -108,6 +108,28 @@ class Bench:
         values = {"name": f"Template {self.names}", "processing_config": processing}
         with self.database.tenant(self.user_id) as session:
             row = RecordingTemplate(user_id=self.user_id, **(values | columns))
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def preset(self, platform: Platform) -> int:
+        """A preset with an account whose document nobody can open."""
+        self.names += 1
+        with self.database.tenant(self.user_id) as session:
+            account = UserCredential(
+                user_id=self.user_id,
+                platform=platform.lower(),
+                account_name=f"Account {self.names}",
+                encrypted_data="sealed",
+            )
+            session.add(account)
+            session.flush()
+            row = OutputPreset(
+                user_id=self.user_id,
+                name=f"Preset {self.names}",
+                platform=platform,
+                credential_id=account.id,
+            )
             session.add(row)
             session.flush()
             return row.id

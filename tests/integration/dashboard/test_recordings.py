@@ -13,6 +13,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.app_pages._recordings_bulk import Wanted
 from leap_pipeline.db.models.bulk import BulkAction
 from leap_pipeline.db.models.recordings import Recording
+from leap_pipeline.db.models.templates import InputSource
+from leap_pipeline.db.repositories.recordings import RecordingFilter
 from leap_pipeline.domain.bulk import BulkKind
 from leap_pipeline.domain.permissions import Permission, Role
 from leap_pipeline.services.bulk_actions import Choice, carry_out_next
@@ -21,6 +23,7 @@ from tests.support.console import Desk
 
 BOB, BOSS = "bob@example.org", "boss@example.org"
 HOSTILE = "<script>alert(1)</script> **bold** [x](javascript:alert(1))"
+ALL = RecordingFilter()
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -103,7 +106,7 @@ def test_filters_come_from_the_address_and_stay_in_ones_own_scope(desk: Desk) ->
     recordings(desk, ADA, "Logic of skipping", status="SKIPPED", skip_reason=HOSTILE)
     recordings(desk, BOB, "A secret of Bob's")
     page = desk.open(ADA, "recordings", owner=bob, template="999999999999", status="NOT", after="x")
-    assert names(page) == [HOSTILE, "Algebra", "Logic of skipping"]
+    assert names(page) == ["Logic of skipping", HOSTILE, "Algebra"]
     assert "owner" not in page.dataframe[0].value
     page = desk.open(ADA, "recordings", status="SKIPPED", q="logic", sort="name")
     assert names(page) == ["Logic of skipping"]
@@ -131,7 +134,7 @@ def test_older_pages_are_reached_and_in_the_address(desk: Desk) -> None:
     assert names(page)[0] == "Lecture 00"
     page.button(key="older_page").click().run()
     assert names(page) == ["Lecture 50", "Lecture 51"]
-    [cursor] = page.query_params["after"]
+    cursor = str(page.query_params["after"])
     assert names(desk.open(ADA, "recordings", after=cursor)) == ["Lecture 50", "Lecture 51"]
     assert len(names(desk.open(ADA, "recordings", after=cursor, sort="name"))) == 50
     page.button(key="newer").click().run()
@@ -212,6 +215,44 @@ def test_deleting_many_wants_their_number(desk: Desk) -> None:
         page.text_input(key="bulk_number").input(typed)
         page.button(key="bulk_go").click().run()
         assert len(actions(desk)) == asked
+
+
+def test_more_than_the_person_saw_is_refused(desk: Desk) -> None:
+    ada = desk.add(ADA)
+    recordings(desk, ADA, "Algebra", "Logic")
+    page = desk.open(ADA, "recordings")
+    page.menu_button(key="with_all").click(BulkKind.SKIP).run()
+    recordings(desk, ADA, "Of the last minute")
+    page.session_state["wanted"] = Wanted(BulkKind.SKIP, Choice(ada, criteria=ALL), seen=2)
+    page.text_input(key="bulk_reason").input("not wanted")
+    page.button(key="bulk_go").click().run()
+    assert "There are 3 recordings now, not 2" in page.error[0].value.replace("\\", "")
+    assert actions(desk) == []
+
+
+def test_what_other_pages_keep_is_not_the_lists(desk: Desk) -> None:
+    desk.add(ADA)
+    desk.add(BOSS, role=Role.ADMIN)
+    recordings(desk, ADA, "Algebra")
+    page = desk.open(BOSS, "recordings")
+    page.session_state["owner"] = ADA  # as the audit log has it
+    page.session_state["q"] = "nobody"
+    page.run()
+    assert names(page) == ["Algebra"]
+    for owner in ("\0", "x" * 40, "'; --"):
+        assert names(desk.open(BOSS, "recordings", owner=owner)) == ["Algebra"]
+
+
+def test_sources_of_one_name_can_be_told_apart(desk: Desk) -> None:
+    ada = desk.add(ADA)
+    with desk.database.tenant(ada) as session:
+        rows = [InputSource(user_id=ada, name="Zoom", source_type="LOCAL_FILE") for _ in range(2)]
+        session.add_all(rows)
+        session.flush()
+        first, second = (row.id for row in rows)
+    page = desk.open(ADA, "recordings")
+    options = page.selectbox(key="recordings_source").options
+    assert {f"Zoom ({first})", f"Zoom ({second})"} <= set(options)
 
 
 def test_the_rest_can_be_stopped_on_the_page(desk: Desk) -> None:

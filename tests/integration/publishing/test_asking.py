@@ -6,12 +6,17 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
+from leap_pipeline.db.models.bulk import BulkAction
 from leap_pipeline.db.models.runs import RecordingRun
+from leap_pipeline.domain.bulk import BulkKind
 from leap_pipeline.domain.holds import HoldKind
+from leap_pipeline.domain.permissions import NEW_USER
 from leap_pipeline.domain.states import Phase, Platform, TargetStatus
 from leap_pipeline.errors import UserActionError
 from leap_pipeline.services import steering
-from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.audit import SYSTEM, Actor
+from leap_pipeline.services.bulk_actions import Choice, ask, carry_out_next
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.holds import hold
 from leap_pipeline.services.moves import move_target
 from leap_pipeline.services.targets import Asked, publish_by_itself, request_publishing
@@ -77,6 +82,22 @@ def test_what_a_person_took_away_does_not_come_back_by_itself(bench: Bench, prep
         move_target(session, prepared, Y, TargetStatus.NOT_UPLOADED, reason="the wrong lecture")
     assert by_itself(bench, prepared) == {"YOUTUBE": "cancelled", "VK": "queued"}
     assert set(by_hand(bench, prepared).requested) == {Y, V}
+
+
+def test_in_bulk_what_one_platform_does_counts_beside_what_another_refuses(
+    bench: Bench, prepared: int
+) -> None:
+    held(bench, prepared, Y)
+    editor = Editor(Actor(bench.user_id, "owner@example.org"), NEW_USER)
+    choice = Choice(bench.user_id, ids=(prepared,))
+    ask(bench.database, editor, choice, BulkKind.PUBLISH, {})
+    while carry_out_next(bench.database):
+        pass
+    with bench.database.system() as session:
+        row = session.scalars(select(BulkAction)).one()
+    assert (row.done, row.changed, row.refused) == (1, 1, 1)
+    assert row.refusals[0]["sentence"].startswith("YouTube: ")
+    assert publish_runs(bench, prepared) == {"VK": "queued"}
 
 
 def test_a_platform_that_is_refused_stops_no_other(bench: Bench, prepared: int) -> None:

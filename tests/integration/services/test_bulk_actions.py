@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -266,12 +266,9 @@ def test_two_consoles_do_nothing_twice(bench: Bench) -> None:
         asked(bench, BulkKind.SKIP, ids[:6], **WHY),
         asked(bench, BulkKind.SKIP, ids[6:], **WHY),
     ]
-    consoles = [threading.Thread(target=carried_out, args=(bench,)) for _ in range(2)]
-    for each in consoles:
-        each.start()
-    for each in consoles:
-        each.join()
-    carried_out(bench)
+    with ThreadPoolExecutor(2) as consoles:
+        for each in [consoles.submit(carried_out, bench) for _ in range(2)]:
+            each.result()
     assert [told(bench, key) for key in keys] == [("done", 6, 6, 0)] * 2
     assert skips(bench) == {str(each): 1 for each in ids}
 
@@ -299,6 +296,30 @@ def test_a_recording_that_others_hold_up_holds_up_no_other_action(
         assert (told(bench, first)[0], told(bench, second)[0]) == ("queued", "done")
     carried_out(bench)
     assert told(bench, first) == ("done", 1, 1, 0)
+
+
+def test_an_action_that_nobody_knows_stops_no_other(bench: Bench) -> None:
+    ids = [bench.recording() for _ in range(2)]
+    first, second = (asked(bench, BulkKind.SKIP, [each], **WHY) for each in ids)
+    with bench.database.system() as session:
+        session.execute(update(BulkAction).where(BulkAction.id == first).values(action="dub"))
+    with pytest.raises(ValueError, match="dub"):
+        carry_out_next(bench.database)
+    carry_out_next(bench.database)
+    assert told(bench, second) == ("done", 1, 1, 0)
+
+
+def test_what_goes_on_is_shown_before_what_ended(bench: Bench) -> None:
+    long = asked(bench, BulkKind.RUN, [bench.recording()])
+    short = [asked(bench, BulkKind.SKIP, [bench.recording()], **WHY) for _ in range(3)]
+    with bench.database.system() as session:
+        ended = update(BulkAction).where(BulkAction.id.in_(short))
+        session.execute(ended.values(state="done", finished_at=bench.database.now()))
+        now = bench.database.now()
+        shown = shown_to(session, bench.user_id, now, most=2)
+        left = shown_to(session, bench.user_id, now, without=[long, *short[1:]])
+    assert [each.id for each in shown] == [long, short[-1]]
+    assert [each.id for each in left] == [long, short[0]]
 
 
 def test_the_rest_can_be_cancelled(bench: Bench) -> None:
