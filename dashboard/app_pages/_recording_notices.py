@@ -138,9 +138,9 @@ def _settle(me: Me, subject: Subject, platform: Platform, hold_id: int) -> None:
     if is_there and not (named or "").strip():
         st.error(t("Write the id of the video that is there."))
     elif is_there:
-        attempt(lambda: settle((named or "").strip()))
+        attempt(lambda: settle((named or "").strip()), of=name)
     elif is_gone:
-        attempt(lambda: settle(None))
+        attempt(lambda: settle(None), of=name)
 
 
 def _waiting(each: RecordingRun) -> None:

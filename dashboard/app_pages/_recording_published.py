@@ -206,7 +206,7 @@ def _ask_retract(me: Me, subject: Subject, platform: Platform) -> None:
     if wanted and not (reason or "").strip():
         st.error(t("Say why, for whoever meets it later."))
     elif wanted:
-        attempt(act)
+        attempt(act, of=name)
 
 
 def _load(me: Me, subject: Subject, platform: Platform) -> Preview:
@@ -220,9 +220,7 @@ def _difference(there: There, platform: Platform) -> None:
     if not there.changes and not there.beside and not there.left:
         st.write(t("Nothing would change: what is there is what is configured."))
     if there.changes:
-        lines = [
-            line for each in there.changes for line in (f"@@ {each.field} @@", *_changed(each))
-        ]
+        lines = [line for each in there.changes for line in _changed(each)]
         st.code("\n".join(lines), language="diff", wrap_lines=True)
     collection = t(COLLECTIONS[platform])
     if there.beside:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ from leap_pipeline.services.recording_view import View
 from leap_pipeline.services.thumbnails import list_thumbnails
 
 METADATA, OUTPUT = "metadata_config", "output_config"
+BEGUN = "settings_begun"
 LAYERS: Mapping[OriginKind, str] = {
     OriginKind.DEFAULT: mark("default"),
     OriginKind.GLOBAL_BASE: mark("everybody's base"),
@@ -48,6 +49,20 @@ LAYERS: Mapping[OriginKind, str] = {
     OriginKind.TEMPLATE: mark("template"),
     OriginKind.RECORDING: mark("this recording"),
 }
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The recording's own settings that were there when a person began to change them."""
+
+    number: int
+    document: Document
+
+    @property
+    def key(self) -> str:
+        """Begins the keys of the fields."""
+        stored = hashlib.sha256(fields.as_json(self.document).encode()).hexdigest()
+        return f"own:{self.number}:{stored[:12]}"
 
 
 def show_settings(me: Me, subject: Subject, view: View) -> None:
@@ -88,9 +103,9 @@ def _own(me: Me, subject: Subject, own: Overrides) -> None:
         row = st.container(horizontal=True, vertical_alignment="center")
         row.text(f"{'.'.join(path)}: {_written(value)}")
         if row.button(t("Inherit"), key=f"reset:{'.'.join(path)}", type="tertiary"):
-            _save(me, subject, own, _without(own.document, path))
+            _save(me, subject, own.document, _without(own.document, path))
     if len(said) > 1 and st.button(t("Inherit everything"), key="reset_all"):
-        _save(me, subject, own, {})
+        _save(me, subject, own.document, {})
 
 
 def _form(
@@ -102,20 +117,42 @@ def _form(
     pictures: list[str],
 ) -> None:
     below = dict(_inherited(inherited(found))) if found is not None else {}
-    stored = fields.as_json(own.document)
-    key = f"own:{subject.number}:{hashlib.sha256(stored.encode()).hexdigest()[:12]}"
+    begun = _begun(subject, own.document)
+    key = begun.key
+    if begun.document != own.document:
+        st.warning(t("Somebody else has changed these settings meanwhile."))
+        if st.button(t("Load them, without what is written here"), key="load_settings"):
+            _forget()
+            st.rerun()
     with st.expander(t("Change settings of this recording")):
         with st.form("settings", border=False):
-            document = own.document
+            document = begun.document
             for title, shown in _groups(presets, pictures):
                 st.markdown(f"**{title}**")
                 document = fields.draw(shown, document, key=key, inherited=below)
             wanted = st.form_submit_button(t("Save"), type="primary")
         if wanted:
-            _save(me, subject, own, document)
-    taken = fields.json_editor(own.document, key=key, check=_checked)
+            _save(me, subject, begun.document, document)
+    taken = fields.json_editor(begun.document, key=key, check=_checked)
     if taken is not None:
-        _save(me, subject, own, taken)
+        _save(me, subject, begun.document, taken)
+
+
+def _begun(subject: Subject, stored: Document) -> Begun:
+    """Stays as long as its fields are shown: what is written there and not sent is known to the
+    browser alone, so what somebody else saves meanwhile must not take their place.
+    """
+    begun = st.session_state.get(BEGUN)
+    if isinstance(begun, Begun) and begun.number == subject.number:
+        first = template_fields.processing()[0]
+        if f"{begun.key}:{first.path}" in st.session_state:
+            return begun
+    begun = st.session_state[BEGUN] = Begun(subject.number, stored)
+    return begun
+
+
+def _forget() -> None:
+    st.session_state.pop(BEGUN, None)
 
 
 def _groups(presets: Mapping[int, str], pictures: list[str]) -> Iterator[tuple[str, list[Field]]]:
@@ -145,23 +182,33 @@ def _checked(document: Any) -> Any:
     return validate_column(TABLE, COLUMN, document)
 
 
-def _save(me: Me, subject: Subject, own: Overrides, document: Mapping[str, Any]) -> None:
+def _save(me: Me, subject: Subject, seen: Document, document: Mapping[str, Any]) -> None:
+    """`seen` is what the person began with."""
+
     def act() -> str:
         with me.tenant(subject.owner_id) as session:
-            save_overrides(session, subject.number, document, seen=own.document, actor=me.actor)
+            save_overrides(session, subject.number, document, seen=seen, actor=me.actor)
+        _forget()
         return t("Saved: it holds from the next run on.")
 
     attempt(act)
 
 
 def _inherited(found: Configuration) -> Iterator[tuple[str, Any]]:
-    """By path in the recording's own document what holds without it."""
+    """By path in the recording's own document what holds without it; what is said for all platforms
+    at once only where they agree on it.
+    """
     yield from ((each.path, each.value) for each in _values(found.processing))
     yield from ((f"{OUTPUT}.{each.path}", each.value) for each in _values(found.output))
+    told: list[dict[str, Any]] = []
     for platform in Platform:
-        for each in _values(partial(found.metadata, platform)):
-            yield f"{METADATA}.{each.path}", each.value
-            yield f"{METADATA}.{platform.lower()}.{each.path}", each.value
+        said = {each.path: each.value for each in _values(partial(found.metadata, platform))}
+        yield from ((f"{METADATA}.{platform.lower()}.{path}", said[path]) for path in said)
+        told.append(said)
+    first, *others = told
+    for path, value in first.items():
+        if all(path in each and each[path] == value for each in others):
+            yield f"{METADATA}.{path}", value
 
 
 def _values(resolve: Callable[[], Resolved[Any]]) -> tuple[Said, ...]:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from leap_pipeline.domain.names import clean_name
@@ -34,9 +35,14 @@ def read_chapters(
     """The topics that a person wrote, each lasting until the next one begins.
 
     A time that the topics `before` had already keeps its fraction of a second, and its end where
-    that still fits. `duration` of the video in seconds. Raises `InputError` naming the line.
+    that still fits; topics within one second get theirs in their order. A dash, dot or colon
+    between time and title belongs to neither. `duration` of the video in seconds. Raises
+    `InputError` naming the line.
     """
-    begun = list(_begun(text, {h_mm_ss(each.start): each.start for each in before}))
+    known: defaultdict[str, deque[float]] = defaultdict(deque)
+    for each in before:
+        known[h_mm_ss(each.start)].append(each.start)
+    begun = list(_begun(text, known))
     if len(begun) > MOST_TOPICS:
         msg = f"There are {len(begun)} topics: keep at most {MOST_TOPICS}."
         raise InputError(msg)
@@ -57,7 +63,7 @@ def read_chapters(
     return list(_with_ends(begun, before, duration))
 
 
-def _begun(text: str, known: dict[str, float]) -> Iterator[tuple[int, float, str]]:
+def _begun(text: str, known: Mapping[str, deque[float]]) -> Iterator[tuple[int, float, str]]:
     """The number of each line that is not empty, its time in seconds, and its title."""
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -74,7 +80,9 @@ def _begun(text: str, known: dict[str, float]) -> Iterator[tuple[int, float, str
             msg = f"Line {number} has {minutes} minutes beside its hours: write them as hours."
             raise InputError(msg)
         seconds = float(hours * 3600 + minutes * 60 + int(found["seconds"]))
-        yield number, known.get(h_mm_ss(seconds), seconds), _title(found["title"], number)
+        exact = known[h_mm_ss(seconds)]
+        start = exact.popleft() if exact else seconds
+        yield number, start, _title(found["title"], number)
 
 
 def _title(written: str, number: int) -> str:

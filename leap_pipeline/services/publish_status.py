@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from leap_pipeline.db.models.publishing import UploadSession
 from leap_pipeline.db.models.recordings import OutputTarget
 from leap_pipeline.db.models.runs import RecordingRun
-from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, Platform, RunState
+from leap_pipeline.domain.states import LIVE_RUN_STATES, Phase, Platform, RunState, TargetStatus
+from leap_pipeline.services.configuration import load_configuration
 from leap_pipeline.services.holds import live_holds
 from leap_pipeline.services.target_steps import (
     CAPTIONS,
@@ -23,7 +24,7 @@ from leap_pipeline.services.target_steps import (
     StepLine,
     lines,
 )
-from leap_pipeline.services.targets import ensure_targets
+from leap_pipeline.services.targets import never_sent
 
 TITLES: Mapping[str, str] = {
     LISTING: "title, description and settings",
@@ -77,11 +78,22 @@ class TargetLine:
 def target_lines(session: Session, recording_id: int) -> list[TargetLine]:
     """The targets that the recording has or is to have, in the order of the platforms.
 
-    Raises `InputError` where there is no such recording or its configuration is wrong.
+    Looking writes nothing: a target that is only to be is told as one, and made when it is
+    published. Raises `InputError` where there is no such recording or its configuration is wrong.
     """
-    targets = ensure_targets(session, recording_id).targets
+    wanted = load_configuration(session, recording_id).presets
+    rows = session.scalars(select(OutputTarget).where(OutputTarget.recording_id == recording_id))
+    there = {
+        row.target_type: row
+        for row in rows
+        if row.target_type in wanted or not never_sent(session, row)
+    }
     return [
-        _line(session, platform, targets[platform]) for platform in Platform if platform in targets
+        _line(session, platform, there[platform])
+        if platform in there
+        else _to_be(session, recording_id, platform)
+        for platform in Platform
+        if platform in there or platform in wanted
     ]
 
 
@@ -89,6 +101,29 @@ def step_title(platform: Platform, kind: str, name: str = "") -> str:
     """What a step beside a video is called there."""
     title = COLLECTIONS[platform] if kind == COLLECTION else TITLES.get(kind, kind)
     return f"{title} ({name})" if name else title
+
+
+def _to_be(session: Session, recording_id: int, platform: Platform) -> TargetLine:
+    return TargetLine(
+        platform=platform,
+        status=TargetStatus.NOT_UPLOADED,
+        url=None,
+        uploaded_at=None,
+        reason=None,
+        processing=None,
+        processing_note=None,
+        run=_run(session, recording_id, platform),
+        holds=_holds(session, recording_id, platform),
+        steps=(),
+    )
+
+
+def _holds(session: Session, recording_id: int, platform: Platform) -> tuple[HoldLine, ...]:
+    return tuple(
+        HoldLine(row.kind, row.reason, row.facts)
+        for row in live_holds(session, recording_id)
+        if row.target_type in (None, platform)
+    )
 
 
 def _line(session: Session, platform: Platform, target: OutputTarget) -> TargetLine:
@@ -106,11 +141,7 @@ def _line(session: Session, platform: Platform, target: OutputTarget) -> TargetL
         processing=upload.processing if upload else None,
         processing_note=upload.processing_note if upload else None,
         run=_run(session, target.recording_id, platform),
-        holds=tuple(
-            HoldLine(row.kind, row.reason, row.facts)
-            for row in live_holds(session, target.recording_id)
-            if row.target_type in (None, platform)
-        ),
+        holds=_holds(session, target.recording_id, platform),
         steps=tuple(lines(session, target.id)),
     )
 

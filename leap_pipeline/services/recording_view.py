@@ -221,9 +221,14 @@ def _stage(
         row.retry_count or 0,
         row.failed_reason or row.skip_reason,
         _progress(run, row.status),
-        row.stage_meta or {},
+        _facts(row),
         run,
     )
+
+
+def _facts(row: ProcessingStage) -> dict[str, Any]:
+    meta = read_column("processing_stages", "stage_meta", row.stage_meta, kind=row.stage_type).value
+    return {} if meta is None else meta.model_dump(mode="json", exclude_none=True)
 
 
 def _target(row: OutputTarget, runs: Sequence[RecordingRun], now: datetime) -> Line:

@@ -46,12 +46,18 @@ def ensure_targets(session: Session, recording_id: int) -> Locked:
         elif row.preset_id != preset.id:
             row.preset_id = preset.id
     for platform, row in locked.targets.items():
-        if platform not in presets and row.status in UNPUBLISHED and not row.target_meta:
-            begun = select(UploadSession.id).where(UploadSession.target_id == row.id)
-            if session.scalar(begun) is None:
-                session.execute(delete(OutputTarget).where(OutputTarget.id == row.id))
-                session.expunge(row)
+        if platform not in presets and never_sent(session, row):
+            session.execute(delete(OutputTarget).where(OutputTarget.id == row.id))
+            session.expunge(row)
     return refresh_status(session, recording_id)
+
+
+def never_sent(session: Session, target: OutputTarget) -> bool:
+    """Nothing of it was ever sent: it goes with the preset that it was made for."""
+    if target.status not in UNPUBLISHED or target.target_meta:
+        return False
+    begun = select(UploadSession.id).where(UploadSession.target_id == target.id)
+    return session.scalar(begun) is None
 
 
 @dataclass(frozen=True)

@@ -100,14 +100,13 @@ def edit_topics(
         model=MANUAL,
     )
     changed = add_version(document, made, recording_id=recording_id, granularity=granularity)
-    opened.save(changed)
     after = {
         "version": changed.active_version,
         "topics": [each.topic for each in topics],
         "main_topics": made.main_topics,
     }
     before = {"version": active.id if active is not None else None}
-    opened.note(actor, "topics.edit", before, after)
+    opened.save(changed, Told(actor, "topics.edit", before, after))
     return changed.active_version
 
 
@@ -122,8 +121,18 @@ def switch_topics(
     was = opened.document.active_version
     if was == version_id:
         return
-    opened.save(activate(opened.document, version_id))
-    opened.note(actor, "topics.switch", {"version": was}, {"version": version_id})
+    told = Told(actor, "topics.switch", {"version": was}, {"version": version_id})
+    opened.save(activate(opened.document, version_id), told)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who did what, as the audit log tells it."""
+
+    actor: Actor
+    action: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -136,8 +145,10 @@ class _Opened:
     paths: RecordingPaths
     document: TopicsDocument | None
 
-    def save(self, document: TopicsDocument) -> None:
-        """The file first, then the rows that tell of it."""
+    def save(self, document: TopicsDocument, told: Told) -> None:
+        """The rows first, the file last of all: what a row refuses leaves the file alone, and so
+        what counts there is what is published.
+        """
         row = self.locked.recording
         columns = {
             "topic_timestamps": [each.model_dump() for each in document.active.topic_timestamps],
@@ -148,27 +159,27 @@ class _Opened:
         with self.storage.scratch(f"{row.id}-topics-{ULID()}") as folder:
             made = folder / "topics.json"
             write_document(document, made)
-            size = self.storage.put(made, self.paths.topics)
+            self._write_rows(made.stat().st_size, told)
+            self.storage.put(made, self.paths.topics)
+
+    def _write_rows(self, size: int, told: Told) -> None:
+        row = self.locked.recording
         owner = row.user_id or ""
         store_object(self.session, owner, KIND, self.paths.topics, size, recording_id=row.id)
         row.transcription_dir = row.transcription_dir or self.paths.transcriptions
         self.session.flush()
         refresh_storage(self.session, owner, datetime.now(UTC))
-
-    def note(
-        self, actor: Actor, action: str, before: Mapping[str, Any], after: Mapping[str, Any]
-    ) -> None:
-        row = self.locked.recording
         record(
             self.session,
-            actor,
-            action,
+            told.actor,
+            told.action,
             "recording",
             row.id,
             owner_id=row.user_id,
-            before=before,
-            after=after,
+            before=told.before,
+            after=told.after,
         )
+        self.session.flush()
 
 
 def _open(session: Session, storage: LocalStorage, recording_id: int) -> _Opened:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
+from dashboard.app_pages import _recording_published
+from leap_pipeline.db.models.recordings import OutputTarget, ProcessingStage
 from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.permissions import Permission, Role
 from leap_pipeline.domain.recording_acts import Act
-from leap_pipeline.domain.states import RunState, Stage, StageStatus
+from leap_pipeline.domain.states import Platform, RunState, Stage, StageStatus
+from leap_pipeline.errors import TransientError
 from leap_pipeline.services.audit import SYSTEM, AuditFilter, entries
 from leap_pipeline.services.holds import hold, live_holds
 from leap_pipeline.services.moves import move_stage
 from leap_pipeline.services.projection import refresh_status
+from leap_pipeline.services.recording_edits import save_overrides
 from leap_pipeline.services.users import user_of
 from tests.support.accounts import ADA
 from tests.support.bench import Bench
@@ -196,6 +201,82 @@ def test_own_settings_are_checked_and_taken_back(desk: Desk) -> None:
     assert said["video.padding"] == "this recording"
     page.button(key="reset:video.padding").click().run()
     assert bench.row(number).processing_preferences is None
+
+
+def test_what_an_older_platform_left_breaks_no_page(desk: Desk) -> None:
+    desk.add(ADA)
+    bench = bench_of(desk)
+    number = bench.recording(download_status="COMPLETED")
+    with bench.database.tenant(bench.user_id) as session:
+        session.execute(
+            update(ProcessingStage)
+            .where(ProcessingStage.recording_id == number, ProcessingStage.stage_type == Stage.TRIM)
+            .values(
+                status=StageStatus.COMPLETED,
+                stage_meta={"timeline": {"duration": 90, "keep": [[0, 1, 2]]}},
+            )
+        )
+    assert "Cut</b> · Done" in steps(open_page(desk, ADA, number))
+
+
+def test_settings_that_somebody_else_saved_are_not_overwritten(desk: Desk) -> None:
+    desk.add(ADA)
+    bench = bench_of(desk)
+    number = bench.recording()
+    page = open_page(desk, ADA, number)
+    page.session_state["parts"] = "Settings"
+    page.run()
+    with bench.database.tenant(bench.user_id) as session:
+        save_overrides(session, number, {"video": {"padding": 2.0}}, seen={}, actor=SYSTEM)
+    padding = next(each for each in page.number_input if each.key.endswith(":video.padding"))
+    padding.set_value(1.5)
+    press(page, "Save")
+    assert "Somebody else has changed these settings" in page.error[0].value.replace("\\", "")
+    assert bench.row(number).processing_preferences == {"video": {"padding": 2.0}}
+    padding = next(each for each in page.number_input if each.key.endswith(":video.padding"))
+    assert padding.value == 1.5
+    page.button(key="load_settings").click().run()
+    padding = next(each for each in page.number_input if each.key.endswith(":video.padding"))
+    assert padding.value == 2.0
+
+
+def test_looking_at_what_is_published_writes_nothing(desk: Desk) -> None:
+    desk.add(ADA)
+    bench = bench_of(desk)
+    preset = bench.preset(Platform.VK)
+    number = bench.recording(processing_preferences={"output_config": {"preset_ids": [preset]}})
+    page = open_page(desk, ADA, number)
+    page.session_state["parts"] = "Publishing"
+    page.run()
+    assert not page.exception, page.exception[0].stack_trace
+    assert "**VK**" in [each.value for each in page.markdown]
+    with bench.database.system() as session:
+        targets = select(OutputTarget).where(OutputTarget.recording_id == number)
+        assert session.scalars(targets).all() == []
+
+
+def test_a_platform_that_does_not_answer_is_told_where_it_was_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_given: object) -> None:
+        msg = "VK does not answer."
+        raise TransientError(msg)
+
+    desk.add(ADA)
+    bench = bench_of(desk)
+    number = bench.recording()
+    bench.target(number, Platform.VK, "UPLOADED")
+    monkeypatch.setattr(_recording_published, "retract_video", silent)
+    page = open_page(desk, ADA, number)
+    page.session_state["parts"] = "Publishing"
+    page.run()
+    page.button(key="retract_VK").click().run()
+    page.button(key="retract_VK").click()  # an AppTest runs all of the page: it opens again
+    page.text_input(key="retract_reason").set_value("wrong file")
+    press(page, "Delete the video on VK")
+    said = [each.value.replace("\\", "") for each in page.error]
+    assert said == ["VK did not do it: VK does not answer."]
+    assert not page.warning
 
 
 def test_every_part_opens_for_an_admin(desk: Desk) -> None:

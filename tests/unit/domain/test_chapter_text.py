@@ -37,6 +37,14 @@ def test_another_title_keeps_the_times_and_another_time_moves_the_ends() -> None
     assert read_chapters(" \n", FOUND, 4000.0) == []
 
 
+def test_topics_within_one_second_stay_as_they_are() -> None:
+    close = [
+        TopicTimestamp(topic="Question", start=10.2, end=10.8),
+        TopicTimestamp(topic="Answer", start=10.8, end=20.0),
+    ]
+    assert read_chapters(write_chapters(close), close, 20.0) == close
+
+
 def test_hostile_titles_are_cleaned() -> None:
     (found,) = read_chapters("0:00 <b>x</b>\u202e\x00 [y](z)", [], 10.0)
     assert found.topic == "<b>x</b> [y](z)"
