@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from dashboard.live import guarded
+from dashboard.live import forget_dialog, guarded
 from dashboard.pages import PageSpec, Section, all_pages, page_named
 from dashboard.session import Me, entered
 from dashboard.texts import t
@@ -21,6 +21,7 @@ Pages = Mapping[str, StreamlitPage]
 
 def main() -> None:
     """One rerun of the whole page."""
+    forget_dialog()
     st.set_page_config(page_title="LEAP", page_icon="/assets/icon.png", layout="wide")
     with guarded(), entered() as me:
         allowed = [page for page in all_pages() if page.allows(me)]
