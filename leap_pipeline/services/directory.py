@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, case, func, literal, or_, select
 from sqlalchemy.orm import Session, lazyload
 
 from leap_pipeline.db.models.recordings import RecordingCount
@@ -14,6 +14,8 @@ from leap_pipeline.db.models.subscriptions import SubscriptionPlan, UserSubscrip
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.permissions import Rights, Role, require_admin
 from leap_pipeline.errors import NotFound
+from leap_pipeline.services.near_limits import counts_at
+from leap_pipeline.services.quotas import free_plan
 
 MOST = 200
 
@@ -41,7 +43,9 @@ class PeopleFilter:
 
 @dataclass(frozen=True)
 class Person:
-    """One line of the list; `recordings` counts all that are not gone for good."""
+    """One line of the list: the plan that counts now, and all recordings that are not gone for
+    good.
+    """
 
     id: str
     slug: int
@@ -52,7 +56,7 @@ class Person:
     is_verified: bool
     created_at: datetime
     last_login_at: datetime | None
-    plan: str | None
+    plan: str
     recordings: int
 
 
@@ -66,13 +70,15 @@ def people(
 ) -> tuple[list[Person], int | None]:
     """A page of users, newest first, and what the next page is `before`; None: there is none.
 
-    One statement, for a transaction of the system. Raises `UserActionError` for who is no admin.
+    For a transaction of the system. Raises `UserActionError` for who is no admin.
     """
     require_admin(rights)
+    free = free_plan(session).id
+    plan_id = case((counts_at(datetime.now(UTC)), UserSubscription.plan_id), else_=literal(free))
     query = (
         select(User, SubscriptionPlan.display_name, _recordings())
         .outerjoin(UserSubscription, UserSubscription.user_id == User.id)
-        .outerjoin(SubscriptionPlan, SubscriptionPlan.id == UserSubscription.plan_id)
+        .join(SubscriptionPlan, SubscriptionPlan.id == plan_id)
         .where(*(wanted or PeopleFilter()).conditions())
         .order_by(User.user_slug.desc())
         .limit(min(limit, MOST) + 1)
@@ -115,7 +121,7 @@ def _recordings() -> ColumnElement[int]:
     return counted.correlate(User).scalar_subquery()
 
 
-def _person(user: User, plan: str | None, recordings: int) -> Person:
+def _person(user: User, plan: str, recordings: int) -> Person:
     return Person(
         id=user.id,
         slug=user.user_slug,

@@ -43,9 +43,13 @@ def near_limits(
     """
     require_admin(rights)
     own, plan, used = UserSubscription, SubscriptionPlan, QuotaUsage
-    counts = and_(own.starts_at <= at, or_(own.expires_at.is_(None), own.expires_at > at))
+    counts = counts_at(at)
     recordings, storage = _limit("recordings_per_month", counts), _limit("storage_gb", counts)
-    so_far = func.coalesce(used.recordings_count, 0)
+    # A month's row begins with its first act; what is stored stays stored without one.
+    newest = (
+        select(func.max(used.period)).where(used.user_id == User.id).correlate(User)
+    ).scalar_subquery()
+    so_far = case((used.period == period_of(at), func.coalesce(used.recordings_count, 0)), else_=0)
     stored = func.coalesce(used.storage_used_gb, 0)
     nearest = func.greatest(
         so_far * 1.0 / func.nullif(recordings, 0), stored / func.nullif(storage, 0)
@@ -63,7 +67,7 @@ def near_limits(
             and_(counts, own.pay_as_you_go_enabled),
             nearest,
         )
-        .join(used, and_(used.user_id == User.id, used.period == period_of(at)))
+        .join(used, and_(used.user_id == User.id, used.period == newest))
         .outerjoin(own, own.user_id == User.id)
         .join(plan, of_plan)
         .where(User.is_active, nearest >= share)
@@ -85,6 +89,12 @@ def near_limits(
         )
         for row in session.execute(query)
     ]
+
+
+def counts_at(at: datetime) -> ColumnElement[bool]:
+    """Does a subscription count then? Where it does not, Free applies."""
+    own = UserSubscription
+    return and_(own.starts_at <= at, or_(own.expires_at.is_(None), own.expires_at > at))
 
 
 def _limit(name: str, counts: ColumnElement[bool]) -> ColumnElement[int]:

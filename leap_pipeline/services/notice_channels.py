@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
-from sqlalchemy import delete, select
+from sqlalchemy import case, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -50,7 +50,7 @@ def channels_of(session: Session, vault: Vault) -> dict[Channel, Chosen]:
 
 
 def switch_off(session: Session, channel: Channel, actor: Actor) -> None:
-    """Nothing is sent there any more; the address is forgotten."""
+    """Nothing is sent there any more, nor later what waited; the address is forgotten."""
     gone = session.scalars(
         delete(NoticeChannel)
         .where(NoticeChannel.user_id == _owner(session), NoticeChannel.channel == str(channel))
@@ -132,11 +132,16 @@ def _switch_on(
     validate_column("notice_channels", "kinds", wanted)
     values: dict[str, object] = {"kinds": wanted}
     if address is not None:  # what went wrong with another one says nothing of this one
-        values |= {"address": address, "attempts": 0, "last_error": None, "next_at": None}
+        values |= {"address": address, "attempts": 0, "last_error": None}
+    # The quarter of an hour holds for another address too, the pause after a failure does not.
+    failed = NoticeChannel.last_error.is_not(None)
+    rested: dict[str, object] = (
+        {} if address is None else {"next_at": case((failed, None), else_=NoticeChannel.next_at)}
+    )
     session.execute(
         insert(NoticeChannel)
         .values(user_id=_owner(session), channel=str(channel), **values)
-        .on_conflict_do_update(constraint="uq_notice_channels_channel", set_=values)
+        .on_conflict_do_update(constraint="uq_notice_channels_channel", set_=values | rested)
     )
     was = {"on": before is not None, "kinds": before.kinds if before is not None else []}
     now = {"on": True, "kinds": wanted} | ({"address": "replaced"} if address else {})

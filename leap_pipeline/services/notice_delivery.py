@@ -39,6 +39,7 @@ from leap_pipeline.security.vault import Vault
 from leap_pipeline.services.notice_channels import address_of
 from leap_pipeline.services.notice_senders import Mailer, Poster, said
 
+NOTHING = "nothing is due any more"
 # A digest has so many notices at most; the others follow with the next one.
 MOST = 5000
 STATES: dict[Channel, InstrumentedAttribute[str | None]] = {
@@ -89,17 +90,22 @@ class Delivery:
     def run(self, deadline: float) -> Delivered:
         """Send until nothing is due or `deadline` (time.monotonic()) is over."""
         report = Delivered(given_up=self._give_up())
-        channels = self._channels()
+        channels, refused = self._channels(), 0
         while channels and time.monotonic() < deadline:
             claimed = self._claim(channels)
             if claimed is None:
                 break
             error = self._send(claimed)
             if error is None:
+                refused = 0 if claimed.channel == Channel.MAIL else refused
                 report.sent.append(claimed.id)
                 continue
+            if error == NOTHING:
+                continue
             report.failed[claimed.id] = error
-            if claimed.channel == Channel.MAIL:  # the same server would fail all the others
+            if claimed.channel == Channel.MAIL:
+                refused += 1
+            if refused == 2:  # one mailbox may refuse; twice, the server would fail the others too
                 channels = [each for each in channels if each is not Channel.MAIL]
         return report
 
@@ -135,6 +141,8 @@ class Delivery:
                     Notice.user_id == NoticeChannel.user_id,
                     STATES[each] == str(Sending.DUE),
                     Notice.created_at > now - STALE,
+                    # what waited when it was switched off is not sent when it is on again
+                    Notice.created_at >= NoticeChannel.created_at,
                 )
                 for each in channels
             )
@@ -152,10 +160,12 @@ class Delivery:
         """Send a channel's digest; what went wrong, None where nothing did."""
         channel = Channel(claimed.channel)
         with self._database.system() as session:
-            notices = self._notices(session, claimed.user_id, channel)
+            notices = self._notices(session, claimed, channel)
             email = session.scalar(select(User.email).where(User.id == claimed.user_id))
         if not notices or email is None:
-            return None
+            with self._database.system() as session:
+                self._write(session, claimed, next_at=None, attempts=0)
+            return NOTHING
         try:
             self._dispatch(channel, claimed, email, notices)
         except Exception as error:  # noqa: BLE001 - one channel's trouble is not the others'
@@ -177,13 +187,14 @@ class Delivery:
         else:
             self._mailer.send(email, title_of(notices), text_of(notices, self._console))
 
-    def _notices(self, session: Session, user_id: str, channel: Channel) -> list[Told]:
+    def _notices(self, session: Session, claimed: Row[Any], channel: Channel) -> list[Told]:
         rows = session.scalars(
             select(Notice)
             .where(
-                Notice.user_id == user_id,
+                Notice.user_id == claimed.user_id,
                 STATES[channel] == str(Sending.DUE),
                 Notice.created_at > self._clock() - STALE,
+                Notice.created_at >= claimed.created_at,
             )
             .order_by(Notice.id.desc())
             .limit(MOST)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -72,19 +72,25 @@ def tell_outcome(
 ) -> None:
     """Tell that a recording has become READY or FAILED since `before`; nothing where it has not.
 
-    An update of a published video is no new fact, another publication is.
+    An update of a published video is no new fact, another publication is. What is older than
+    notices are kept is not told: its notice may have been forgotten, and with it that it was told.
+    A second target that fails beside one that failed is told when it is what the recording says.
     """
     if recording.user_id is None or Outcome.of(recording) == before:
         return
     if recording.delete_state not in (None, DeleteState.ACTIVE):
         return
     if recording.status == RecordingStatus.FAILED:
+        if _is_old(recording.failed_at):
+            return
         stage = recording.failed_at_stage or ""
         fact = f"failed:{recording.id}:{stage}:{_moment(recording.failed_at)}"
         values = {"about": stage, "reason": recording.failed_reason}
         _tell(session, recording.user_id, NoticeKind.FAILED, fact, _of(recording) | values)
     elif recording.status == RecordingStatus.READY:
         published = max((row.uploaded_at for row in targets if row.uploaded_at), default=None)
+        if _is_old(published):
+            return
         fact = f"ready:{recording.id}:{_moment(published)}"
         _tell(session, recording.user_id, NoticeKind.READY, fact, _of(recording))
 
@@ -153,6 +159,10 @@ def _wanted(user_id: str, channel: Channel, kind: NoticeKind) -> Any:
 
 def _of(recording: Recording) -> dict[str, Any]:
     return {"recording_id": recording.id, "subject": recording.display_name}
+
+
+def _is_old(at: datetime | None) -> bool:
+    return at is not None and at < datetime.now(UTC) - KEPT
 
 
 def _moment(at: datetime | None) -> str:

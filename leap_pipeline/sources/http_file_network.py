@@ -51,6 +51,8 @@ class CheckedNetwork(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         failed: Exception | None = None
         for address in self._resolve(host, port):
+            if self._cut:  # a name may have a hundred addresses that answer nothing
+                raise httpcore.ConnectError(STOPPED)
             try:
                 stream = self._backend.connect_tcp(
                     str(address), port, timeout, local_address, socket_options

@@ -312,7 +312,14 @@ def test_who_is_near_a_limit_is_named(office: Office) -> None:
     """By the limits that count at the moment: one's own, else the plan's, else Free's."""
     change = Change(office.editor.actor, NOW - DAY)
 
-    def user(name: str, recordings: int, storage: str, plan: str | None, **own: int) -> None:
+    def user(
+        name: str,
+        recordings: int,
+        storage: str,
+        plan: str | None,
+        period: str = period_of(NOW),
+        **own: int,
+    ) -> None:
         with office.database.system() as session:
             made = add_user(session, f"{name}@example.org").id
             ends = NOW - timedelta(hours=1) if name == "ended" else None
@@ -323,7 +330,7 @@ def test_who_is_near_a_limit_is_named(office: Office) -> None:
             session.add(
                 QuotaUsage(
                     user_id=made,
-                    period=period_of(NOW),
+                    period=period,
                     recordings_count=recordings,
                     storage_used_gb=Decimal(storage),
                 )
@@ -335,11 +342,13 @@ def test_who_is_near_a_limit_is_named(office: Office) -> None:
     user("stored", 0, "22.5", "Plus")
     user("endless", 10_000, "999", "Enterprise")
     user("none", 0, "0", "Plus", recordings_per_month=0)
+    user("idle", 45, "21.25", "Plus", period="202612")
     user("ended", 12, "0", "Pro", recordings_per_month=999)
     found = office.read(near_limits, NOW)
     shares = {each.email.partition("@")[0]: round(each.share, 2) for each in found}
-    assert shares == {"ended": 1.2, "full": 1.0, "own": 0.9, "stored": 0.9}
+    assert shares == {"ended": 1.2, "full": 1.0, "own": 0.9, "stored": 0.9, "idle": 0.85}
     assert [each.share for each in found] == sorted(shares.values(), reverse=True)
+    assert [each.recordings for each in found if each.email.startswith("idle@")] == [0]
     ended = found[0]
     assert (ended.plan, ended.recordings_limit, ended.recordings_forecast) == ("Free", 10, 19)
 
@@ -347,10 +356,10 @@ def test_who_is_near_a_limit_is_named(office: Office) -> None:
 def test_the_overview_counts_what_there_is(office: Office) -> None:
     bench = office.bench
     now = datetime.now(UTC)
-    bench.set(bench.recording(), skip_reason="not wanted")
-    failed = bench.recording()
+    bench.set(bench.recording(created_at=now), skip_reason="not wanted")
+    failed = bench.recording(created_at=now)
     bench.set(failed, download_status="FAILED", failed_at_stage="DOWNLOAD")
-    done = bench.recording()
+    done = bench.recording(created_at=now)
     bench.recording(created_at=now - 400 * DAY)
     with bench.database.system() as session:
         session.add(

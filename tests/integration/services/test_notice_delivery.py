@@ -77,6 +77,7 @@ class Post:
             if webhook:
                 given = {"address": self.hook.url, "private_addresses": True}
                 switch_webhook_on(session, self.vault, kinds, SYSTEM, **given)  # type: ignore[arg-type]
+        self.now = max(self.now, datetime.now(UTC))  # what was told before is not sent
 
     def notice(self, kind: str = "failed", number: int = 1) -> None:
         """As many notices, with the channels of now."""
@@ -351,3 +352,20 @@ def test_a_mail_server_that_is_none_is_said_and_stops_nothing(tmp_path: Path) ->
             Mailer(url)
         assert mailer_of(Settings(home=tmp_path, mail_url=url)) is None
     assert mailer_of(Settings(home=tmp_path)) is None
+
+
+def test_off_and_on_again_sends_nothing_of_before_and_another_address_rests(post: Post) -> None:
+    post.choose(webhook=True)
+    post.notice()
+    with post.bench.database.tenant(post.bench.user_id) as session:
+        switch_off(session, Channel.WEBHOOK, SYSTEM)
+    post.choose(webhook=True)
+    assert not post.delivery().has_due()
+    post.notice()
+    assert len(post.run().sent) == 1
+    assert post.states(Channel.WEBHOOK) == ["due", "sent"]
+    post.choose(webhook=True)  # the address, given once more
+    post.notice()
+    assert post.run() == Delivered()
+    post.now += EVERY
+    assert len(post.run().sent) == 1

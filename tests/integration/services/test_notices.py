@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 
 from leap_pipeline.db.models.notices import Notice
 from leap_pipeline.db.models.recordings import OutputTarget
@@ -108,6 +108,24 @@ def test_a_publication_is_told_and_an_update_of_it_is_not(bench: Bench) -> None:
         refresh_status(session, recording)
     upload(bench, recording)
     assert [each.kind for each in told(bench)] == ["ready", "ready"]
+
+
+def test_what_was_forgotten_is_not_told_again(bench: Bench) -> None:
+    recording = bench.recording(download_status="COMPLETED")
+    with bench.database.tenant(bench.user_id) as session:
+        for stage in Stage:
+            move_stage(session, recording, stage, StageStatus.SKIPPED, "not wanted")
+    bench.target(recording, Platform.YOUTUBE, "NOT_UPLOADED")
+    upload(bench, recording)
+    assert [each.kind for each in told(bench)] == ["ready"]
+    with bench.database.tenant(bench.user_id) as session:
+        session.scalars(select(OutputTarget)).one().uploaded_at = datetime.now(UTC) - (
+            KEPT + timedelta(days=1)
+        )
+    with bench.database.system() as session:
+        session.execute(delete(Notice))
+    upload(bench, recording)
+    assert told(bench) == []
 
 
 def test_a_hold_is_told_unless_the_owner_placed_it(bench: Bench) -> None:

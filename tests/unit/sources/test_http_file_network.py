@@ -97,6 +97,26 @@ def test_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.Mo
         CheckedNetwork().connect_tcp("two.example", 80, timeout=0.1)
 
 
+def test_a_name_with_many_silent_addresses_is_given_up_when_it_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, tried = CheckedNetwork(), []
+
+    class Silent(httpcore.SyncBackend):
+        def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.NetworkStream:
+            tried.append(host)
+            if len(tried) == 2:
+                network.cut()
+            raise httpcore.ConnectTimeout
+
+    answers = {"many.example": [f"93.184.215.{number}" for number in range(1, 101)]}
+    monkeypatch.setattr(socket, "getaddrinfo", _resolver(answers))
+    monkeypatch.setattr(network, "_backend", Silent())
+    with pytest.raises(httpcore.ConnectError, match="stopped"):
+        network.connect_tcp("many.example", 443, timeout=0.1)
+    assert len(tried) == 2
+
+
 def test_the_connection_goes_to_the_address_that_was_looked_at(
     server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
