@@ -32,6 +32,8 @@ class PageSpec:
     permission: Permission | None = None
     admin: bool = False
     hidden: bool = False
+    count: Callable[[Me], int] | None = None
+    """A number behind the title in the navigation, where it is not 0."""
 
     def allows(self, me: Me) -> bool:
         if self.admin and not me.is_admin:
@@ -53,6 +55,9 @@ def all_pages() -> tuple[PageSpec, ...]:
         admin_youtube,
         automation,
         connections,
+        my_settings,
+        my_usage,
+        notices,
         presets,
         recording,
         recordings,
@@ -97,6 +102,15 @@ def all_pages() -> tuple[PageSpec, ...]:
         ),
         PageSpec("audit", mark("Audit log"), Section.ADMIN, admin_audit.show, admin=True),
         PageSpec("system", mark("System"), Section.ADMIN, admin_system.show, admin=True),
+        PageSpec(
+            "notices",
+            mark("Notices"),
+            Section.ME,
+            notices.show,
+            count=lambda me: me.who.unread,
+        ),
+        PageSpec("my_usage", mark("My usage"), Section.ME, my_usage.show),
+        PageSpec("my_settings", mark("My settings"), Section.ME, my_settings.show),
     )
 
 

@@ -11,11 +11,12 @@ from streamlit.navigation.page import StreamlitPage
 from dashboard.live import forget_dialog, guarded
 from dashboard.pages import PageSpec, Section, all_pages, page_named
 from dashboard.session import Me, entered
-from dashboard.texts import t
+from dashboard.texts import number, t
 from dashboard.words import plain
 from leap_pipeline.errors import NotFound
 from leap_pipeline.supervisor.status import daemon_alive
 
+MOST_COUNTED = 100
 Pages = Mapping[str, StreamlitPage]
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     st.set_page_config(page_title="LEAP", page_icon="/assets/icon.png", layout="wide")
     with guarded(), entered() as me:
         allowed = [page for page in all_pages() if page.allows(me)]
-        made = {page.name: _made(page, default=page is allowed[0]) for page in allowed}
+        made = {page.name: _made(page, me, default=page is allowed[0]) for page in allowed}
         st.session_state["pages"] = made
         chosen = st.navigation(_sections(allowed, made))
         _who_is_there(me)
@@ -49,10 +50,15 @@ def go_to(name: str, **query: str) -> None:
     st.switch_page(pages[name], query_params=query or None)
 
 
-def _made(page: PageSpec, *, default: bool) -> StreamlitPage:
+def _up_to(counted: int) -> str:
+    return number(counted) if counted < MOST_COUNTED else f"{number(MOST_COUNTED - 1)}+"
+
+
+def _made(page: PageSpec, me: Me, *, default: bool) -> StreamlitPage:
+    counted = page.count(me) if page.count is not None else 0
     return st.Page(
         partial(run_page, page.name),
-        title=t(page.title),
+        title=f"{t(page.title)} ({_up_to(counted)})" if counted else t(page.title),
         url_path=page.name,
         default=default,
         visibility="hidden" if page.hidden else "visible",

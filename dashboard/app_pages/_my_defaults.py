@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.app_pages import _template_fields as shown
 from dashboard.fields import Document, Field, draw, json_editor
-from dashboard.live import live
+from dashboard.live import again, live
 from dashboard.messages import say_later
 from dashboard.session import Me
 from dashboard.texts import mark, t
@@ -80,7 +80,7 @@ def _editor(me: Me) -> None:
     taken = json_editor(document, key=editing.key, check=lambda found: _checked(block, found))
     if taken is not None:
         editing.document, editing.key = taken, _fresh_key(block)
-        st.rerun(scope="fragment")
+        again()
     with bar:
         _save(me, block, editing, document)
 

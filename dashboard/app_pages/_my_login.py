@@ -18,6 +18,7 @@ BROWSERS += (("Chrome", "Chrome"), ("Safari", "Safari"))
 SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"))
 SYSTEMS += (("Mac OS", "macOS"), ("Linux", "Linux"))
 LONGEST_AGENT = 60
+CHANGED = "passwords_changed"
 
 
 def show_login(me: Me) -> None:
@@ -27,12 +28,24 @@ def show_login(me: Me) -> None:
 
 def _password(me: Me) -> None:
     st.subheader(t("Password"))
+    # A new field begins empty: no password stays in a page, on a computer that others use too.
+    number = st.session_state.get(CHANGED, 0)
     with st.form("password"):
         current = st.text_input(
-            t("Current password"), type="password", autocomplete="current-password"
+            t("Current password"),
+            type="password",
+            autocomplete="current-password",
+            key=f"current:{number}",
         )
-        new = st.text_input(t("New password"), type="password", autocomplete="new-password")
-        again = st.text_input(t("New password again"), type="password", autocomplete="new-password")
+        new = st.text_input(
+            t("New password"), type="password", autocomplete="new-password", key=f"new:{number}"
+        )
+        again = st.text_input(
+            t("New password again"),
+            type="password",
+            autocomplete="new-password",
+            key=f"again:{number}",
+        )
         st.caption(t("All other sessions end when it changes."))
         wanted = st.form_submit_button(t("Change the password"), type="primary")
     if not wanted:
@@ -47,6 +60,7 @@ def _password(me: Me) -> None:
     except LeapError as error:
         st.error(plain(str(error)))
         return
+    st.session_state[CHANGED] = number + 1
     say_later(t("Your password is changed"))
     st.rerun()
 

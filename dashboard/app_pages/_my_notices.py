@@ -23,6 +23,9 @@ from leap_pipeline.services.notice_channels import (
 )
 from leap_pipeline.services.notices import tell_test
 
+# Counts what was saved: a new field begins empty, for a webhook's address is shown to nobody again.
+SAVED = "notices:saved"
+
 
 def show_notices(me: Me) -> None:
     st.caption(
@@ -78,6 +81,7 @@ def _webhook(me: Me, chosen: Chosen | None) -> None:
             t("Address"),
             type="password",
             autocomplete="off",
+            key=f"address:{st.session_state.get(SAVED, 0)}",
             placeholder=stored or "https://",
             help=t("It begins with https:// and is shown to nobody again."),
         )
@@ -122,6 +126,7 @@ def _save(me: Me, channel: Channel, *, on: bool, write: Callable[[], None]) -> N
     except UserActionError as error:
         st.error(plain(str(error)))
         return
+    st.session_state[SAVED] = st.session_state.get(SAVED, 0) + 1
     say_later(t("Saved"))
     st.rerun()
 

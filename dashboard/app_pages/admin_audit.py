@@ -32,7 +32,7 @@ SUBJECTS = (
 def show(me: Me) -> None:
     st.title(t("Audit log"))
     said = _filters()
-    place = place_in_list(*said.values())
+    place = place_in_list("audit", *said.values())
     with system(me) as session:
         wanted = _wanted(session, said)
         if wanted is None:
@@ -91,14 +91,19 @@ def _filters() -> dict[str, Any]:
         since = second[2].date_input(t("From"), value=None, key="since", bind="query-params")
         until = second[3].date_input(t("To"), value=None, key="until", bind="query-params")
     return {
-        "actor": (actor or "").strip(),
-        "owner": (owner or "").strip(),
-        "action": (action or "").strip(),
-        "subject": (subject or "").strip(),
-        "number": (number or "").strip(),
+        "actor": _text(actor),
+        "owner": _text(owner),
+        "action": _text(action),
+        "subject": _text(subject),
+        "number": _text(number),
         "since": since,
         "until": until,
     }
+
+
+def _text(said: str | None) -> str:
+    """Without what PostgreSQL takes in no text."""
+    return (said or "").replace("\0", "").strip()
 
 
 def _wanted(session: Session, said: Mapping[str, Any]) -> AuditFilter | None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app_pages.admin_parts import done, say_what_was_done, system
+from dashboard.app_pages.admin_parts import done, system
 from dashboard.live import dialog, guarded
+from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.texts import mark, t
 from dashboard.words import plain
@@ -33,7 +34,7 @@ KINDS = {
 
 
 def show(me: Me) -> None:
-    say_what_was_done()
+    say()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(t("Base configurations"))
         if st.button(t("New configuration"), type="primary", key="new_config"):

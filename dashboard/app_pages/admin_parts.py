@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from dashboard.messages import say_later
 from dashboard.session import Me
 from dashboard.texts import number, t
 from leap_pipeline.domain.permissions import require_admin
+from leap_pipeline.errors import StaleChange
 
 AFTER = "after"
-SAID = "said_after_rerun"
 
 
 @contextmanager
@@ -27,21 +30,55 @@ def system(me: Me) -> Iterator[Session]:
 
 def done(text: str) -> None:
     """Run the page anew, which then says this."""
-    st.session_state[SAID] = text
+    say_later(text)
     st.rerun()
 
 
-def say_what_was_done() -> None:
-    text = st.session_state.pop(SAID, None)
-    if text:
-        st.toast(text)
+@dataclass(frozen=True)
+class Shown:
+    """What a form showed when it was drawn first: a keyed widget keeps that, whatever is true now.
+
+    `values` go to the service, which refuses to write over what somebody else changed meanwhile.
+    """
+
+    name: str
+    number: int
+    marker: str
+    values: Mapping[str, Any]
+
+    def key(self, name: str) -> str:
+        """The key of one of the form's widgets."""
+        return name if self.number == 0 else f"{name}:{self.number}"
+
+    @contextmanager
+    def saved(self) -> Iterator[None]:
+        """Around the writing: saved, or refused because it is stale, the form begins anew."""
+        try:
+            yield
+        except StaleChange as error:
+            self._forget()
+            done(str(error))
+        self._forget()
+
+    def _forget(self) -> None:
+        st.session_state[f"shown:{self.name}"] = Shown(self.name, self.number + 1, self.marker, {})
 
 
-def place_in_list(*filters: object) -> str | None:
-    """The cursor in the page's address; other filters begin at the first page again."""
-    kept = st.session_state.setdefault("list_filters", filters)
+def first_shown(name: str, marker: str, now: Mapping[str, Any]) -> Shown:
+    """`marker` is one of the form's widgets, without which the form was not on the page before."""
+    kept: Shown = st.session_state.get(f"shown:{name}") or Shown(name, 0, marker, {})
+    if kept.key(marker) not in st.session_state:
+        kept = replace(kept, values=dict(now))
+        st.session_state[f"shown:{name}"] = kept
+    return kept
+
+
+def place_in_list(name: str, *filters: object) -> str | None:
+    """The cursor in the page's address; other filters of the list begin at its first page."""
+    key = f"list_filters:{name}"
+    kept = st.session_state.setdefault(key, filters)
     if kept != filters:
-        st.session_state["list_filters"] = filters
+        st.session_state[key] = filters
         st.query_params.pop(AFTER, None)
     return st.query_params.get(AFTER)
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app_pages.admin_parts import dollars, done, limit_name, say_what_was_done, system
+from dashboard.app_pages.admin_parts import dollars, done, limit_name, system
 from dashboard.app_pages.admin_user_plan import LARGEST, LIMITS
 from dashboard.live import dialog, guarded
+from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.texts import number, t, tn
 from dashboard.words import plain
@@ -41,7 +42,7 @@ MONTHS_PAID_A_YEAR = 10
 
 
 def show(me: Me) -> None:
-    say_what_was_done()
+    say()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(t("Plans"))
         if st.button(t("New plan"), type="primary", key="new_plan"):
@@ -124,7 +125,10 @@ def _fields(terms: PlanTerms, key: str) -> PlanTerms:
     left, right = st.columns(2)
     monthly = _money(left, t("Dollars a month"), terms.price_monthly, f"month{key}")
     yearly = _money(
-        right, t("Dollars a year (empty: ten months)"), terms.price_yearly or None, f"year{key}"
+        right,
+        t("Dollars a year (empty: ten months)"),
+        None if terms is NEW else terms.price_yearly,
+        f"year{key}",
     )
     overage = _money(
         left,

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.app_pages.admin_parts import done, say_what_was_done, system
+from dashboard.addressed import begun, tell
+from dashboard.app_pages.admin_parts import done, first_shown, system
 from dashboard.app_pages.admin_user_account import show_account
 from dashboard.app_pages.admin_user_lists import show_history, show_recordings, show_sessions
 from dashboard.app_pages.admin_user_plan import show_plan
 from dashboard.app_pages.admin_users import role_name
 from dashboard.live import guarded
+from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.texts import ago, mark, t, when
 from dashboard.words import plain
@@ -34,26 +36,28 @@ NAMES: dict[Permission, str] = {
 
 
 def show(me: Me) -> None:
-    say_what_was_done()
+    say()
     if "id" not in st.query_params:
         st.title(t("User"))
         st.info(t("Choose a user in the list of users."))
         return
     with system(me) as session:
-        user = person(session, me.rights, st.query_params["id"])
+        user = person(session, me.rights, st.query_params["id"].replace("\0", ""))
     st.title(plain(user.full_name or user.email))
     _badges(user)
-    part = st.segmented_control(
+    if begun("part", ACCOUNT, str) not in PARTS:
+        st.session_state["part"] = ACCOUNT
+    chosen = st.segmented_control(
         t("Part"),
         list(PARTS),
-        default=ACCOUNT,
         required=True,
         format_func=lambda each: t(PARTS[each][0]),
         key="part",
         label_visibility="collapsed",
-        bind="query-params",
     )
-    PARTS.get(part or ACCOUNT, PARTS[ACCOUNT])[1](me, user)
+    part = chosen if chosen in PARTS else ACCOUNT
+    tell("part", part, ACCOUNT)
+    PARTS[part][1](me, user)
 
 
 def _badges(user: User) -> None:
@@ -78,26 +82,35 @@ def _badges(user: User) -> None:
 
 
 def _rights(me: Me, user: User) -> None:
+    seen = {"role": user.role} | {str(each): getattr(user, each) for each in Permission}
+    shown = first_shown(f"rights:{user.id}", f"role:{user.id}", seen)
     with st.form(f"rights:{user.id}"):
         role = st.selectbox(
             t("Role"),
             list(Role),
             index=list(Role).index(Role.ADMIN if user.role == Role.ADMIN else Role.USER),
             format_func=role_name,
-            key=f"role:{user.id}",
+            key=shown.key(f"role:{user.id}"),
             help=t("An admin sees all users and manages accounts, plans and defaults."),
         )
         st.markdown(t("**This user may**"))
         granted = {
-            each: st.checkbox(t(NAMES[each]), value=getattr(user, each), key=f"{each}:{user.id}")
+            each: st.checkbox(
+                t(NAMES[each]), value=getattr(user, each), key=shown.key(f"{each}:{user.id}")
+            )
             for each in Permission
         }
         if not st.form_submit_button(t("Save"), type="primary"):
             return
         with guarded():
-            with system(me) as session:
+            with shown.saved(), system(me) as session:
                 change_rights(
-                    session, me.editor, user.id, role=role or Role.USER, permissions=granted
+                    session,
+                    me.editor,
+                    user.id,
+                    role=role or Role.USER,
+                    permissions=granted,
+                    unchanged=shown.values,
                 )
             done(t("The rights were saved."))
 

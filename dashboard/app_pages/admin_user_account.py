@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from functools import cache
-
 import streamlit as st
 
-from dashboard.app_pages.admin_parts import done, system
+from dashboard.app_pages.admin_parts import done, first_shown, system
 from dashboard.live import dialog, guarded
+from dashboard.messages import say_later
 from dashboard.session import Me
 from dashboard.texts import mark, t, tn
 from dashboard.words import plain
@@ -23,6 +21,7 @@ from leap_pipeline.services.administration import (
 )
 from leap_pipeline.services.directory import person
 from leap_pipeline.services.links import Purpose
+from leap_pipeline.services.users import time_zones
 
 LINKS = {
     Purpose.RESET_PASSWORD: mark("It sets a new password. It works once, for one hour."),
@@ -39,21 +38,34 @@ def show_account(me: Me, user: User) -> None:
 
 
 def _profile(me: Me, user: User) -> None:
+    seen = {"email": user.email, "full_name": user.full_name, "timezone": user.timezone}
+    shown = first_shown(f"profile:{user.id}", f"name:{user.id}", seen)
     with st.form(f"profile:{user.id}"):
         name = st.text_input(
-            t("Name"), value=user.full_name or "", max_chars=255, key=f"name:{user.id}"
+            t("Name"),
+            value=user.full_name or "",
+            max_chars=255,
+            key=shown.key(f"name:{user.id}"),
         )
         email = st.text_input(
-            t("Address"), value=user.email, type="email", max_chars=255, key=f"email:{user.id}"
+            t("Address"),
+            value=user.email,
+            type="email",
+            max_chars=255,
+            key=shown.key(f"email:{user.id}"),
         )
-        zones = _zones() if user.timezone in _zones() else (user.timezone, *_zones())
+        known = time_zones()
+        zones = known if user.timezone in known else (user.timezone, *known)
         timezone = st.selectbox(
-            t("Time zone"), zones, index=zones.index(user.timezone), key=f"zone:{user.id}"
+            t("Time zone"),
+            zones,
+            index=zones.index(user.timezone),
+            key=shown.key(f"zone:{user.id}"),
         )
         if not st.form_submit_button(t("Save"), type="primary"):
             return
         with guarded():
-            with system(me) as session:
+            with shown.saved(), system(me) as session:
                 change_profile(
                     session,
                     me.editor,
@@ -61,6 +73,7 @@ def _profile(me: Me, user: User) -> None:
                     email=email.strip(),
                     full_name=name,
                     timezone=timezone,
+                    unchanged=shown.values,
                 )
             done(t("The account was saved."))
 
@@ -137,13 +150,7 @@ def _delete(me: Me, user_id: str) -> None:
             return
     console = me.console
     delete_account(console.database, console.storage, me.editor, user_id, typed=typed)
-    from dashboard.app_pages.admin_parts import SAID
-    from dashboard.shell import go_to
+    from dashboard.shell import go_to  # the shell knows the pages
 
-    st.session_state[SAID] = t("The user was deleted.")
+    say_later(t("The user was deleted."))
     go_to("users")
-
-
-@cache
-def _zones() -> tuple[str, ...]:
-    return tuple(sorted(zoneinfo.available_timezones()))

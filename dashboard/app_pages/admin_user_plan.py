@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import streamlit as st
 
-from dashboard.app_pages.admin_parts import dollars, done, limit_name, system
+from dashboard.app_pages.admin_parts import dollars, done, first_shown, limit_name, system
 from dashboard.charts import BLUE, Series, columns, meter
 from dashboard.live import guarded
 from dashboard.session import Me
@@ -62,7 +62,7 @@ def show_plan(me: Me, user: User) -> None:
         who = names(session, me.rights, [each.admin_user_id for each in changed])
     _usage(usage, own)
     with st.expander(t("Change the plan")):
-        _assign(me, user, known, usage)
+        _assign(me, user, known, usage, own)
     with st.expander(t("Limits of their own")):
         _overrides(me, user, own, usage)
     with st.expander(t("Pay-as-you-go")):
@@ -114,7 +114,13 @@ def _usage(usage: Usage, own: UserSubscription | None) -> None:
         st.caption(t("Notes: {notes}", notes=plain(own.notes)))
 
 
-def _assign(me: Me, user: User, known: list[SubscriptionPlan], usage: Usage) -> None:
+def _assign(
+    me: Me,
+    user: User,
+    known: list[SubscriptionPlan],
+    usage: Usage,
+    own: UserSubscription | None,
+) -> None:
     options = [plan.name for plan in known]
     titles = {plan.name: _title(plan) for plan in known}
     with st.form(f"assign:{user.id}", border=False):
@@ -128,7 +134,14 @@ def _assign(me: Me, user: User, known: list[SubscriptionPlan], usage: Usage) -> 
         )
         left, right = st.columns(2)
         starts = left.date_input(t("From (empty: now)"), value=None, key=f"starts:{user.id}")
-        ends = right.date_input(t("To (empty: no end)"), value=None, key=f"ends:{user.id}")
+        stored = None if own is None else own.expires_at
+        if stored is not None and stored <= datetime.now(UTC):
+            stored = None
+        ends = right.date_input(
+            t("To, that day too (empty: no end)"),
+            value=None if stored is None else _last_day(stored),
+            key=f"ends:{user.id}:{'' if stored is None else stored.timestamp()}",
+        )
         change = _why(me, f"assign:{user.id}")
         if st.form_submit_button(t("Assign"), type="primary"):
             with guarded():
@@ -139,7 +152,7 @@ def _assign(me: Me, user: User, known: list[SubscriptionPlan], usage: Usage) -> 
                         name,
                         change=change,
                         starts_at=_midnight(starts),
-                        expires_at=_midnight(ends),
+                        expires_at=_end(ends, stored),
                     )
                 _saved(differs=differs)
 
@@ -152,26 +165,33 @@ def _title(plan: SubscriptionPlan) -> str:
 
 def _overrides(me: Me, user: User, own: UserSubscription | None, usage: Usage) -> None:
     st.caption(t("Empty: as the plan says. 0 is a limit too: nothing at all."))
+    stored = {
+        name: None if own is None else getattr(own, column) for name, (_, column) in COLUMNS.items()
+    }
+    marker = f"storage_gb:{user.id}"
+    shown = first_shown(f"limits:{user.id}", marker, stored)
     with st.form(f"limits:{user.id}", border=False):
         said = {
             name: st.number_input(
                 t(title),
                 min_value=0,
                 max_value=LARGEST,
-                value=None if own is None else getattr(own, COLUMNS[name][1]),
+                value=stored[name],
                 step=1,
                 placeholder=t(
                     "Now: {limit}", limit=limit_name(getattr(usage.entitlement.limits, name))
                 ),
-                key=f"{name}:{user.id}",
+                key=shown.key(f"{name}:{user.id}"),
             )
             for name, title in LIMITS.items()
         }
         change = _why(me, f"limits:{user.id}")
         if st.form_submit_button(t("Save"), type="primary"):
             with guarded():
-                with system(me) as session:
-                    differs = set_overrides(session, user.id, said, change=change)
+                with shown.saved(), system(me) as session:
+                    differs = set_overrides(
+                        session, user.id, said, change=change, unchanged=shown.values
+                    )
                 _saved(differs=differs)
 
 
@@ -214,6 +234,20 @@ def _why(me: Me, key: str) -> Change:
 
 def _saved(*, differs: bool) -> None:
     done(t("The change was saved.") if differs else t("Nothing has changed."))
+
+
+def _last_day(ends: datetime) -> date:
+    """The last day on which something counts that ends then."""
+    return (ends - timedelta(microseconds=1)).astimezone(zone()).date()
+
+
+def _end(day: Any, stored: datetime | None) -> datetime | None:
+    """The end of a day; where the day is that of the stored end, that to the second."""
+    if not isinstance(day, date):
+        return None
+    if stored is not None and _last_day(stored) == day:
+        return stored
+    return _midnight(day + timedelta(days=1))
 
 
 def _midnight(day: Any) -> datetime | None:

@@ -7,15 +7,16 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.addressed import begun, tell
 from dashboard.app_pages.admin_parts import (
     as_int,
     done,
     pager,
     place_in_list,
-    say_what_was_done,
     system,
 )
 from dashboard.live import dialog, guarded
+from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.texts import mark, t, zone
 from leap_pipeline.domain.permissions import Role
@@ -42,13 +43,13 @@ def show(me: Me) -> None:
     made = st.session_state.pop(OPENED, None)
     if made:
         open_user(made)
-    say_what_was_done()
+    say()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(t("Users"))
         if st.button(t("New user"), type="primary", key="new_user"):
             _new()
     text, kind = _search()
-    after = place_in_list(text, kind)
+    after = place_in_list("users", text, kind)
     wanted = PeopleFilter(text, FILTERS[kind].role, FILTERS[kind].active)
     with system(me) as session:
         found, following = people(session, me.rights, wanted, before=as_int(after))
@@ -73,17 +74,19 @@ def _search() -> tuple[str, str]:
         bind="query-params",
         max_chars=200,
     )
-    kind = st.pills(
+    if begun("kind", ANY, str) not in KINDS:
+        st.session_state["kind"] = ANY
+    chosen = st.pills(
         t("Which users"),
         list(KINDS),
-        default=ANY,
         required=True,
         format_func=lambda each: t(KINDS[each]),
         key="kind",
         label_visibility="collapsed",
-        bind="query-params",
     )
-    return text or "", kind if kind in FILTERS else ANY
+    kind = chosen if chosen in KINDS else ANY
+    tell("kind", kind, ANY)
+    return (text or "").replace("\0", ""), kind
 
 
 def _table(found: Sequence[Person]) -> None:
@@ -94,7 +97,7 @@ def _table(found: Sequence[Person]) -> None:
             "name": [each.full_name or "" for each in found],
             "role": [role_name(each.role) for each in found],
             "state": [_state(each) for each in found],
-            "plan": [each.plan or "" for each in found],
+            "plan": [each.plan for each in found],
             "recordings": [each.recordings for each in found],
             "login": [each.last_login_at for each in found],
             "since": [each.created_at for each in found],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from dashboard.addressed import begun, tell
 from dashboard.app_pages._my_defaults import show_defaults
 from dashboard.app_pages._my_login import show_login
 from dashboard.app_pages._my_notices import show_notices
@@ -17,44 +17,47 @@ from dashboard.words import plain
 from leap_pipeline.domain.deletion import RESTORE_DAYS
 from leap_pipeline.errors import UserActionError
 from leap_pipeline.services.preferences import own_of, set_language, set_retention
-from leap_pipeline.services.users import update_profile
+from leap_pipeline.services.users import time_zones, update_profile
 
+PROFILE = "profile"
 LONGEST_DAYS = 36_500
 
 
 def show(me: Me) -> None:
     st.title(t("My settings"))
     say()
+    if begun("section", PROFILE, str) not in SECTIONS:
+        st.session_state["section"] = PROFILE
     chosen = st.segmented_control(
         t("Section"),
         list(SECTIONS),
-        default="profile",
         required=True,
         format_func=lambda name: t(SECTIONS[name][0]),
         key="section",
-        bind="query-params",
         label_visibility="collapsed",
     )
-    SECTIONS[chosen or "profile"][1](me)
+    section = chosen if chosen in SECTIONS else PROFILE
+    tell("section", section, PROFILE)
+    SECTIONS[section][1](me)
 
 
 def _profile(me: Me) -> None:
     verified = t("verified") if me.who.is_verified else t("not verified")
     st.caption(plain(f"{me.who.email} · {verified}"))
-    zones = sorted(zoneinfo.available_timezones())
+    known = time_zones()
     languages = ["", *NAMES]
     with st.form("profile"):
         name = st.text_input(t("Name"), me.who.full_name or "", max_chars=255)
         timezone = st.selectbox(
             t("Time zone"),
-            zones,
-            index=zones.index(me.who.timezone) if me.who.timezone in zones else None,
+            known,
+            index=known.index(me.who.timezone) if me.who.timezone in known else None,
             help=t("Times are shown in it, here and in published texts."),
         )
         language = st.selectbox(
             t("Language"),
             languages,
-            index=languages.index(me.who.language or ""),
+            index=languages.index(me.who.language) if me.who.language in languages else 0,
             format_func=lambda each: NAMES.get(each, t("The browser's")),
         )
         wanted = st.form_submit_button(t("Save"), type="primary")
@@ -107,7 +110,7 @@ def _retention(me: Me) -> None:
 
 
 SECTIONS: Mapping[str, tuple[str, Callable[[Me], None]]] = {
-    "profile": (mark("Profile"), _profile),
+    PROFILE: (mark("Profile"), _profile),
     "retention": (mark("Keeping"), _retention),
     "defaults": (mark("Defaults"), show_defaults),
     "notices": (mark("Notices"), show_notices),

@@ -51,12 +51,11 @@ def _month(usage: Usage) -> None:
         forecast = number(usage.recordings_forecast)
         told.insert(0, t("At this pace the month comes to {n}.", n=forecast))
     st.caption(plain(" ".join(told)))
-    if limit is not None and given.recordings_ceiling == limit:
-        over = month.recordings - limit
-        if over >= 0:
-            st.warning(t("The limit is reached: further recordings wait until then."))
-        elif usage.recordings_forecast > limit:
-            st.info(t("At this pace the limit is reached before the month ends."))
+    ceiling = given.recordings_ceiling
+    if ceiling is not None and month.recordings >= ceiling:
+        st.warning(t("The limit is reached: no further recording is processed until then."))
+    elif ceiling is not None and usage.recordings_forecast > ceiling:
+        st.info(t("At this pace the limit is reached before the month ends."))
     _bought(usage)
 
 

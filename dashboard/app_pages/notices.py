@@ -8,7 +8,8 @@ from typing import Literal
 import streamlit as st
 
 from dashboard.app_pages._notice_words import kind_name, of_many, why
-from dashboard.live import live
+from dashboard.live import again, live
+from dashboard.messages import say, say_later
 from dashboard.session import Me
 from dashboard.texts import number, t, tn, when, zone
 from dashboard.words import plain
@@ -37,6 +38,7 @@ COLORS: Mapping[NoticeKind, Literal["orange", "red", "green", "gray"]] = {
 
 
 def show(me: Me) -> None:
+    say()
     st.title(t("Notices"))
     st.caption(t("Kept for 30 days. By mail or to a webhook too, if you say so in your settings."))
     _list()
@@ -46,7 +48,7 @@ def show(me: Me) -> None:
 def _list(me: Me) -> None:
     top = st.container(horizontal=True, vertical_alignment="center")
     unread = top.toggle(t("Only unread"), key="notices:unread")
-    before = st.session_state.get(BEFORE)
+    before = _before(unread=unread)
     with me.tenant() as session:
         found = groups(session, zone(), unread=unread, before=before)
     if not found:
@@ -54,12 +56,21 @@ def _list(me: Me) -> None:
     elif any(each.unread for each in found) and top.button(t("Mark all as read"), key="read_all"):
         with me.tenant() as session:
             marked = mark_all_read(session, max(each.newest.id for each in found))
-        st.toast(tn("{n} notice is read", "{n} notices are read", marked))
+        say_later(tn("{n} notice is read", "{n} notices are read", marked))
         st.rerun()
     for each in found:
         with st.container(border=True):
             _group(me, each)
-    _pager(found, before)
+    _pager(found, before, unread=unread)
+
+
+def _before(*, unread: bool) -> int | None:
+    """Where the page of groups begins; one of other groups counts for nothing."""
+    kept: tuple[bool, int] | None = st.session_state.get(BEFORE)
+    if kept is None or kept[0] != unread:
+        st.session_state.pop(BEFORE, None)
+        return None
+    return kept[1]
 
 
 def _nothing(*, unread: bool, paged: bool) -> None:
@@ -90,7 +101,7 @@ def _group(me: Me, group: Group) -> None:
     if st.button(t("Hide them") if is_open else t("Show them"), key=f"open:{key}"):
         st.session_state.pop(OLDER, None)
         st.session_state[OPEN] = None if is_open else key
-        st.rerun(scope="fragment")
+        again()
     if is_open:
         _members(me, group)
 
@@ -104,10 +115,10 @@ def _members(me: Me, group: Group) -> None:
     pages = st.container(horizontal=True)
     if before is not None and pages.button(t("Newest of them"), key="members:newest"):
         del st.session_state[OLDER]
-        st.rerun(scope="fragment")
+        again()
     if len(rows) == MEMBERS and pages.button(t("Older ones"), key="members:older"):
         st.session_state[OLDER] = rows[-1].id
-        st.rerun(scope="fragment")
+        again()
 
 
 def _one(notice: Notice) -> None:
@@ -131,11 +142,11 @@ def _link(page: str, label: str, **query: str) -> None:
         st.markdown(label)
 
 
-def _pager(found: list[Group], before: int | None) -> None:
+def _pager(found: list[Group], before: int | None, *, unread: bool) -> None:
     row = st.container(horizontal=True)
     if before is not None and row.button(t("Newest"), key="notices:newest"):
         del st.session_state[BEFORE]
-        st.rerun(scope="fragment")
+        again()
     if len(found) == GROUPS and row.button(t("Older"), key="notices:older_page"):
-        st.session_state[BEFORE] = min(each.newest.id for each in found)
-        st.rerun(scope="fragment")
+        st.session_state[BEFORE] = (unread, min(each.newest.id for each in found))
+        again()

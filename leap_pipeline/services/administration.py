@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +12,7 @@ from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.audit import AuditEntry
 from leap_pipeline.db.models.users import User
 from leap_pipeline.domain.permissions import Permission, Role, require_admin
-from leap_pipeline.errors import InputError
+from leap_pipeline.errors import InputError, StaleChange
 from leap_pipeline.services import users
 from leap_pipeline.services.audit import AuditFilter, entries
 from leap_pipeline.services.credentials import Editor
@@ -40,11 +41,22 @@ def create_account(
 
 
 def change_profile(
-    session: Session, editor: Editor, user_id: str, *, email: str, full_name: str, timezone: str
+    session: Session,
+    editor: Editor,
+    user_id: str,
+    *,
+    email: str,
+    full_name: str,
+    timezone: str,
+    unchanged: Mapping[str, Any] | None = None,
 ) -> None:
-    """Name, zone and address; a new address is not confirmed, and links to the old one end."""
+    """Name, zone and address; a new address is not confirmed, and links to the old one end.
+
+    `unchanged` are columns as the admin saw them; raises `StaleChange` where one is another now.
+    """
     require_admin(editor.rights)
     person(session, editor.rights, user_id)
+    _require_unchanged(session, user_id, unchanged)
     users.update_profile(
         session, user_id, full_name=full_name, timezone=timezone, actor=editor.actor
     )
@@ -58,10 +70,13 @@ def change_rights(
     *,
     role: Role,
     permissions: Mapping[Permission, bool],
+    unchanged: Mapping[str, Any] | None = None,
 ) -> None:
-    """Role and permissions; the last active admin stays one."""
+    """Role and permissions; the last active admin stays one. `unchanged` as for the profile."""
     require_admin(editor.rights)
     person(session, editor.rights, user_id)
+    session.execute(users.ADMINS_LOCK)  # before the row's lock, as everywhere
+    _require_unchanged(session, user_id, unchanged)
     users.set_role(session, user_id, role, editor.actor)
     users.set_permissions(session, user_id, permissions, editor.actor)
 
@@ -120,3 +135,13 @@ def audit_page(
     found = entries(session, wanted, before=before, limit=limit + 1)
     shown = found[:limit]
     return shown, (shown[-1].at, shown[-1].id) if len(found) > limit else None
+
+
+def _require_unchanged(session: Session, user_id: str, unchanged: Mapping[str, Any] | None) -> None:
+    """Under the user's lock, which the change then holds already."""
+    user = users.lock_user(session, user_id)
+    if any(getattr(user, name) != value for name, value in (unchanged or {}).items()):
+        msg = (
+            "Somebody else has changed this user meanwhile: look at what is so now, and try again."
+        )
+        raise StaleChange(msg)

@@ -24,7 +24,7 @@ from leap_pipeline.domain.permissions import Rights, require_admin
 from leap_pipeline.domain.quotas import PER_RECORDING, ChangeType, plan_change, to_cents
 from leap_pipeline.domain.shapes.registry import validate_column
 from leap_pipeline.domain.states import SUBSCRIPTION_MOVES, SubscriptionState, subscription_state
-from leap_pipeline.errors import InputError
+from leap_pipeline.errors import InputError, StaleChange
 from leap_pipeline.services.audit import SYSTEM, Actor, record, redacted
 from leap_pipeline.services.quotas import COLUMNS, free_plan
 from leap_pipeline.services.users import rights_of
@@ -83,11 +83,17 @@ def assign_plan(
 
 
 def set_overrides(
-    session: Session, user_id: str, own_limits: Mapping[str, int | None], *, change: Change
+    session: Session,
+    user_id: str,
+    own_limits: Mapping[str, int | None],
+    *,
+    change: Change,
+    unchanged: Mapping[str, int | None] | None = None,
 ) -> bool:
     """Give a user limits of their own, by the names of `Limits`; None goes back to the plan's.
 
-    False where nothing changes. Raises `InputError`.
+    `unchanged` are those that the admin saw. False where nothing changes. Raises `InputError`, and
+    `StaleChange` where somebody else changed them meanwhile.
     """
     wanted = {}
     for name, value in own_limits.items():
@@ -98,6 +104,11 @@ def set_overrides(
             msg = f"{value} cannot be the limit {name}: give a number from 0 to {LARGEST}."
             raise InputError(msg)
         wanted[COLUMNS[name][1]] = value
+    if unchanged is not None:
+        own = _to_change(session, user_id, change)
+        if any(getattr(own, COLUMNS[name][1]) != value for name, value in unchanged.items()):
+            msg = "Somebody else has changed these limits meanwhile: look at what is so now."
+            raise StaleChange(msg)
     return _set(session, user_id, ChangeType.CUSTOM_QUOTA_OVERRIDE, wanted, change)
 
 

@@ -9,6 +9,7 @@ import re
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import delete, func, select, text
@@ -26,6 +27,7 @@ from leap_pipeline.services.token_families import end_families
 from leap_pipeline.storage.local import LocalStorage
 
 FREE = "Free"
+UTC = "UTC"
 # No hash begins with “!”, so no password matches: the user cannot log in until one is set.
 NO_PASSWORD = "!"  # noqa: S105
 LONGEST_NAME = 255
@@ -288,8 +290,19 @@ def _name(name: str | None) -> str | None:
     return found or None
 
 
+@cache
+def time_zones() -> tuple[str, ...]:
+    """The time zones that a user may have, in order.
+
+    Without names such as localtime or Factory, which Python knows and PostgreSQL does not.
+    """
+    return tuple(
+        sorted(each for each in zoneinfo.available_timezones() if "/" in each or each == UTC)
+    )
+
+
 def _timezone(name: str) -> str:
-    if name not in zoneinfo.available_timezones():
+    if name not in time_zones():
         msg = f"“{name}” is no time zone: give one such as Europe/Moscow or UTC."
         raise InputError(msg)
     return name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from dashboard.pages import all_pages
 from leap_pipeline.domain.permissions import Role
 from tests.support.accounts import ADA
@@ -18,4 +20,6 @@ def test_the_pages_are_an_admins_alone(desk: Desk) -> None:
         page = desk.open(BOSS, name)
         assert not page.exception, (name, page.exception[0].stack_trace)
         assert not page.error, (name, page.error[0].value)
+    ada = SimpleNamespace(is_admin=False, may=lambda _: True)
+    assert not [page.name for page in all_pages() if page.admin and page.allows(ada)]  # type: ignore[arg-type]
     assert [each.value for each in desk.open(ADA, "users").title] == ["Recordings"]
