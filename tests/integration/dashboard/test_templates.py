@@ -152,7 +152,7 @@ def test_rematch_and_delete_ask_back(desk: Desk) -> None:
     page = desk.open(ADA, "template", id=str(number))
     page.button(key="rematch").click().run()
     assert "1 recording gets this template" in said(page)
-    confirm(page, "rematch", "do_rematch")
+    confirm(page, "rematch", "do_rematch_1_0")
     with desk.database.tenant(user_id) as session:
         assert Recordings(session).require(first).template_id == number
     page.button(key="delete").click().run()
