@@ -13,9 +13,19 @@ from leap_pipeline.errors import LeapError, TransientError
 from leap_pipeline.services.token_families import SessionInfo, live_sessions
 
 # In the order in which they must be looked for: each one's name stands in the next ones' too.
-BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("YaBrowser", "Yandex"), ("Firefox", "Firefox"))
+BROWSERS: tuple[tuple[str, str], ...] = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("YaBrowser", "Yandex"),
+    ("Firefox", "Firefox"),
+)
 BROWSERS += (("Chrome", "Chrome"), ("Safari", "Safari"))
-SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"))
+SYSTEMS: tuple[tuple[str, str], ...] = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+)
 SYSTEMS += (("Mac OS", "macOS"), ("Linux", "Linux"))
 LONGEST_AGENT = 60
 CHANGED = "passwords_changed"

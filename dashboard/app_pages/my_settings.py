@@ -36,7 +36,7 @@ def show(me: Me) -> None:
         key="section",
         label_visibility="collapsed",
     )
-    section = chosen if chosen in SECTIONS else PROFILE
+    section = chosen if chosen is not None and chosen in SECTIONS else PROFILE
     tell("section", section, PROFILE)
     SECTIONS[section][1](me)
 
