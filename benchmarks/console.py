@@ -180,9 +180,7 @@ def filled(home: Path, recordings: int) -> Settings:
         if row is not None and row[0] == 0:
             fill(connection, recordings)
         hashed = hash_password(PASSWORD)
-        connection.execute(
-            "UPDATE users SET hashed_password = %s WHERE user_slug <= 60", (hashed,)
-        )
+        connection.execute("UPDATE users SET hashed_password = %s WHERE user_slug <= 60", (hashed,))
     return settings
 
 
@@ -199,9 +197,10 @@ def console(settings: Settings) -> Iterator[tuple[str, psutil.Process]]:
         "PYTHONPATH": str(CHECKOUT),
     }
     log = settings.home / "console-bench.log"
-    with log.open("wb") as out, subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment, stdout=out, stderr=out
-    ) as child:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=out, stderr=out) as child,
+    ):
         try:
             _wait(url)
             yield url, psutil.Process(child.pid)

@@ -4,7 +4,7 @@ of them as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from dashboard.texts import mark, t
 from dashboard.words import plain
 from leap_pipeline.db.repositories.catalogue import Presets
 from leap_pipeline.domain.config import Configuration
-from leap_pipeline.domain.layers import OriginKind
+from leap_pipeline.domain.layers import OriginKind, Resolved
 from leap_pipeline.domain.shapes.registry import validate_column
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import InputError, StaleChange, UserActionError
@@ -125,12 +125,13 @@ def _fresh_key(block: str) -> str:
 
 def _inherited(found: Configuration, block: str) -> dict[str, Any]:
     """What holds by path where the person says nothing."""
+    read: dict[str, Callable[[], Resolved[Any]]] = {
+        PROCESSING: found.processing,
+        TEXTS: lambda: found.metadata(Platform.YOUTUBE),
+        PUBLISHING: found.output,
+    }
     try:
-        resolved = {
-            PROCESSING: found.processing,
-            TEXTS: lambda: found.metadata(Platform.YOUTUBE),
-            PUBLISHING: found.output,
-        }[block]()
+        resolved = read[block]()
     except InputError:  # a stored row that does not fit: nothing is known then
         return {}
     return {

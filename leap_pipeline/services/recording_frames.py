@@ -66,7 +66,7 @@ def load_frame(session: Session, owner_id: str | None, *, with_owners: bool = Fa
 
 
 def _counts(owner_id: str | None) -> Select[Any]:
-    query: Select[Any] = select(
+    query: Select[*tuple[Any, ...]] = select(
         literal("count").label("kind"),
         RecordingCount.status.label("key"),
         RecordingCount.delete_state.label("name"),

@@ -86,7 +86,7 @@ class RecordingLines(Recordings):
 
     def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
         everybody = self.user_id is None
-        wanted: Select[Any] = (
+        wanted: Select[*tuple[Any, ...]] = (
             query.with_only_columns(
                 Recording.id,
                 Recording.user_id,

@@ -20,7 +20,7 @@ EVE, BOSS = "eve@example.org", "boss@example.org"
 FORMULA = '=HYPERLINK("https://evil.test","Лекция")'
 
 
-def noted(desk: Desk) -> list[tuple[str, dict[str, Any]]]:
+def noted(desk: Desk) -> list[tuple[str, dict[str, Any] | None]]:
     with desk.database.system() as session:
         return [
             (each.action, each.after) for each in entries(session, AuditFilter(action="export"))
@@ -113,7 +113,7 @@ def test_files_of_a_recording(desk: Desk) -> None:
     assert json.loads(take("topics.json"))["active_version"] == "v1"
     assert take("video.mp4") == PROCESSED
     assert client.get(f"/recordings/{number}/files/source.mkv").status_code == 404
-    assert [after["file"] for _, after in noted(desk)][::-1] == [
+    assert [(after or {})["file"] for _, after in noted(desk)][::-1] == [
         "transcript.txt",
         "transcript.json",
         "subtitles.vtt",

@@ -345,7 +345,7 @@ def test_a_bug_in_one_recording_stops_no_other(
             given.session.execute(text("SELECT 1 / 0"))
         return True
 
-    monkeypatch.setitem(EFFECTS, BulkKind.SKIP, broken)  # type: ignore[arg-type]
+    monkeypatch.setitem(EFFECTS, BulkKind.SKIP, broken)
     key = asked(bench, BulkKind.SKIP, ids, **WHY)
     carried_out(bench)
     assert told(bench, key) == ("done", 3, 2, 1)

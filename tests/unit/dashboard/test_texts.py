@@ -81,7 +81,7 @@ def complete() -> None:
 
 def _forms(message: Message) -> list[str]:
     said = message.string
-    return [said] if isinstance(said, str) else list(said)
+    return [said] if isinstance(said, str) else list(said or ())
 
 
 def test_every_text_has_its_russian() -> None:
