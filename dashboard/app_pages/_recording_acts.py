@@ -10,7 +10,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.app_pages._recording_parts import Subject, attempt, editor_of, step_name
+from dashboard.app_pages._recording_parts import Subject, attempt, step_name
 from dashboard.live import dialog
 from dashboard.session import Me
 from dashboard.texts import mark, t, when
@@ -80,7 +80,7 @@ def publish_on(me: Me, subject: Subject, platform: Platform | None = None) -> st
     """The same for what is to be published."""
     with me.tenant(subject.owner_id) as session:
         wanted = None if platform is None else [platform]
-        asked = publish(session, subject.number, editor_of(me), wanted)
+        asked = publish(session, subject.number, me.editor, wanted)
     said = [
         f"{PLATFORM_NAMES[on]}: {why_nothing(found.plan) if found.run_id is None else t('queued')}"
         for on, found in asked.requested.items()

@@ -11,7 +11,6 @@ from dashboard.app_pages._recording_acts import publish_on, run
 from dashboard.app_pages._recording_parts import (
     Subject,
     attempt,
-    editor_of,
     step_name,
 )
 from dashboard.session import Me
@@ -132,7 +131,7 @@ def _settle(me: Me, subject: Subject, platform: Platform, hold_id: int) -> None:
     def settle(found: str | None) -> str:
         owner, number = subject.owner_id, subject.number
         with st.spinner(t("{platform} is asked…", platform=name)):
-            video = settle_upload(desk, owner, number, platform, found, editor_of(me))
+            video = settle_upload(desk, owner, number, platform, found, me.editor)
         return t("It is sent again.") if video is None else t("It counts as published.")
 
     if is_there and not (named or "").strip():

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.messages import say_later
-from dashboard.session import Me
 from dashboard.texts import mark, t
 from dashboard.words import plain
 from leap_pipeline.domain.planner import PLATFORM_NAMES
@@ -22,7 +21,6 @@ from leap_pipeline.domain.states import (
 )
 from leap_pipeline.domain.status import DOWNLOAD
 from leap_pipeline.errors import MustWaitError, SessionEnded, TransientError, UserActionError
-from leap_pipeline.services.published import Editor
 
 STEPS: Mapping[str, str] = {
     DOWNLOAD: mark("Download"),
@@ -75,11 +73,6 @@ def step_name(name: str) -> str:
 
 def state_name(status: str) -> str:
     return t(STATES[status][0]) if status in STATES else status
-
-
-def editor_of(me: Me) -> Editor:
-    """The person as the publishing services take it."""
-    return Editor(me.actor, me.rights)
 
 
 def attempt(act: Callable[[], str | None], *, of: str | None = None) -> None:

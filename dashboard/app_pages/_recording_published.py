@@ -14,7 +14,6 @@ from dashboard.app_pages._recording_parts import (
     STEP_STATES,
     Subject,
     attempt,
-    editor_of,
     state_name,
 )
 from dashboard.live import dialog
@@ -171,7 +170,7 @@ def _ask_update(me: Me, subject: Subject, platform: Platform) -> None:
 
     def act() -> str:
         with me.tenant(subject.owner_id) as session:
-            asked = request_update(session, subject.number, platform, editor_of(me))
+            asked = request_update(session, subject.number, platform, me.editor)
         return t("The update is queued.") if asked.run_id is not None else why_nothing(asked.plan)
 
     label = t("Update on {platform}", platform=PLATFORM_NAMES[platform])
@@ -200,7 +199,7 @@ def _ask_retract(me: Me, subject: Subject, platform: Platform) -> None:
     def act() -> str:
         owner, number = subject.owner_id, subject.number
         with st.spinner(t("{platform} is asked…", platform=name)):
-            retract_video(desk, owner, number, platform, editor_of(me), (reason or "").strip())
+            retract_video(desk, owner, number, platform, me.editor, (reason or "").strip())
         return t("The video is gone from {platform}.", platform=name)
 
     if wanted and not (reason or "").strip():

@@ -19,9 +19,9 @@ from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.security.vault import load_vault
 from leap_pipeline.services import published
 from leap_pipeline.services.concurrency import owner_of
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.preview import load_preview
 from leap_pipeline.services.publish_status import target_lines
-from leap_pipeline.services.published import Editor
 from leap_pipeline.services.published_by_hand import Desk, retract_video, settle_upload
 from leap_pipeline.services.runs import Requested, why_nothing
 from leap_pipeline.services.targets import request_publishing

@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -21,7 +20,7 @@ from leap_pipeline.db.models.recordings import OutputTarget
 from leap_pipeline.db.models.runs import RecordingRun
 from leap_pipeline.db.models.templates import OutputPreset
 from leap_pipeline.domain.holds import HoldKind
-from leap_pipeline.domain.permissions import Permission, Rights, require
+from leap_pipeline.domain.permissions import Permission, require
 from leap_pipeline.domain.planner import PLATFORM_NAMES
 from leap_pipeline.domain.states import (
     Phase,
@@ -34,6 +33,7 @@ from leap_pipeline.domain.states import (
 from leap_pipeline.errors import AlreadyRunning, UserActionError
 from leap_pipeline.publishing.uploader import Publisher, Video
 from leap_pipeline.services.audit import Actor, record
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.holds import live_holds, release
 from leap_pipeline.services.liveness import WorkLock, lock_class
 from leap_pipeline.services.moves import move_target
@@ -46,14 +46,6 @@ UPDATE = "update"
 """`recording_runs.forced_from` of a run that was asked for to change what is published."""
 LOCK_SECONDS = 5.0
 CHANGED = "what is published was changed by hand"
-
-
-@dataclass(frozen=True)
-class Editor:
-    """Who asks, and what that person may do."""
-
-    actor: Actor
-    rights: Rights
 
 
 def request_update(

@@ -20,8 +20,8 @@ from leap_pipeline.errors import UserActionError
 from leap_pipeline.publishing.uploader import Video
 from leap_pipeline.security.vault import Vault
 from leap_pipeline.services import published
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.platform_accounts import PlatformAccounts
-from leap_pipeline.services.published import Editor
 from leap_pipeline.services.targets import Asked, request_publishing
 from leap_pipeline.settings import Settings
 

@@ -18,7 +18,7 @@ from leap_pipeline.errors import AlreadyRunning, UserActionError
 from leap_pipeline.publishing.uploader import Video
 from leap_pipeline.services import published
 from leap_pipeline.services.audit import SYSTEM
-from leap_pipeline.services.published import Editor
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.targets import request_publishing
 from tests.support.published_truth import at_platform, differences
 from tests.support.studio import SRT, V, Y

@@ -16,8 +16,8 @@ from leap_pipeline.publishing.vk.publisher import VkPublisher
 from leap_pipeline.publishing.youtube.publisher import YouTubePublisher
 from leap_pipeline.services import published
 from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.preview import There, load_preview
-from leap_pipeline.services.published import Editor
 from tests.support.studio import Died, Outcome, V, Y
 from tests.support.studio_fakes import Fakes
 from tests.support.vk import faults as vk_faults

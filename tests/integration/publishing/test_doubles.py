@@ -14,9 +14,9 @@ from leap_pipeline.errors import UserActionError
 from leap_pipeline.publishing.uploader import Video
 from leap_pipeline.services import published
 from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.processing_looks import LookReport, look_due
 from leap_pipeline.services.processing_rows import acknowledge
-from leap_pipeline.services.published import Editor
 from tests.support.published_truth import at_platform, differences
 from tests.support.studio import Y
 from tests.support.studio_fakes import Fakes

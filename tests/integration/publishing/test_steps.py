@@ -17,9 +17,9 @@ from leap_pipeline.domain.wanted import GIVE_UP_AFTER
 from leap_pipeline.errors import DataError, MustWaitError, TransientError
 from leap_pipeline.services import publish_run, published
 from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.later import SPREAD
 from leap_pipeline.services.preview import load_preview
-from leap_pipeline.services.published import Editor
 from leap_pipeline.services.step_rows import Desk
 from leap_pipeline.services.target_steps import (
     CAPTIONS,
