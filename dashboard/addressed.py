@@ -12,20 +12,24 @@ import streamlit as st
 T = TypeVar("T", str, int)
 
 
-def begun(key: str, usual: T, kind: type[T]) -> T:
-    """The value of a widget; before it is drawn first, what the address says."""
-    if key not in st.session_state:
+def begun(name: str, usual: T, kind: type[T], *, key: str | None = None) -> T:
+    """The value of a widget; before it is drawn first, what the address says under `name`.
+
+    `key` is the widget's own, where that is not `name`.
+    """
+    state = key or name
+    if state not in st.session_state:
         try:
-            st.session_state[key] = kind(st.query_params.get(key, usual))
+            st.session_state[state] = kind(st.query_params.get(name, usual))
         except ValueError:
-            st.session_state[key] = usual
-    found: T = st.session_state[key]
+            st.session_state[state] = usual
+    found: T = st.session_state[state]
     return found
 
 
-def tell(key: str, value: object, usual: object) -> None:
+def tell(name: str, value: object, usual: object) -> None:
     """Put a widget's value into the address; the usual one is left out."""
     if value == usual:
-        st.query_params.pop(key, None)
-    elif st.query_params.get(key) != str(value):
-        st.query_params[key] = str(value)
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != str(value):
+        st.query_params[name] = str(value)

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from dashboard.addressed import begun, tell
 from dashboard.chips import status_name
 from dashboard.fields import told_apart
 from dashboard.session import Me
@@ -132,7 +133,7 @@ def _search() -> str:
         max_chars=LONGEST_SEARCH,
     )
     found = (text or "").replace("\0", "")
-    _tell("q", found, "")
+    tell("q", found, "")
     return found
 
 
@@ -155,8 +156,8 @@ def _more(me: Me, frame: Frame, owner_id: str | None) -> tuple[int, int, str]:
             template = _named("template", t("Template"), t("Any template"), frame.templates)
             source = _named("source", t("Source"), t("Any source"), frame.sources)
         else:
-            _tell("template", 0, 0)
-            _tell("source", 0, 0)
+            tell("template", 0, 0)
+            tell("source", 0, 0)
         blank = _chosen("blank", t("Blank"), tuple(BLANKS), lambda name: t(BLANKS[name]))
     return template, source, blank
 
@@ -193,7 +194,7 @@ def _status_chips(frame: Frame) -> str:
         label_visibility="collapsed",
     )
     status = str(chosen or EVERYTHING)
-    _tell("status", status, EVERYTHING)
+    tell("status", status, EVERYTHING)
     return status
 
 
@@ -224,29 +225,14 @@ def _chosen(
         label_visibility="collapsed" if collapsed else "visible",
     )
     value = usual if found is None else found
-    _tell(key, value, usual)
+    tell(key, value, usual)
     return value
 
 
-def _begun(key: str, usual: T, kind: type[T]) -> T:
-    """The value of a widget; before it is drawn first, what the address says."""
-    state = _state(key)
-    if state not in st.session_state:
-        try:
-            st.session_state[state] = kind(st.query_params.get(key, usual))
-        except ValueError:
-            st.session_state[state] = usual
-    found: T = st.session_state[state]
-    return found
+def _begun(name: str, usual: T, kind: type[T]) -> T:
+    return begun(name, usual, kind, key=_state(name))
 
 
 def _state(key: str) -> str:
     """The widget's own key: pages share what is kept under one name, and others have these too."""
     return f"recordings_{key}"
-
-
-def _tell(key: str, value: object, usual: object) -> None:
-    if value == usual:
-        st.query_params.pop(key, None)
-    elif st.query_params.get(key) != str(value):
-        st.query_params[key] = str(value)
