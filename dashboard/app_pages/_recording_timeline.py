@@ -106,6 +106,9 @@ def _about(line: Line, view: View) -> Iterator[str]:
         yield t("for {time} now", time=clock(line.seconds))
     elif line.seconds is not None:
         yield t("took {time}", time=clock(line.seconds))
+    spent = sum((line.facts.get("cpu_seconds") or {}).values())
+    if round(spent):
+        yield t("{time} of processor time", time=clock(spent))
     if line.failures:
         yield tn("failed once", "failed {n} times", line.failures)
     if "due" in line.facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -51,12 +52,16 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Begun:
-    """What an asset gets at its start; `left_out` says why there is nothing to do."""
+    """What an asset gets at its start; `left_out` says why there is nothing to do.
+
+    `cpu_seconds` is what this process and its ended children had taken of the processors by then.
+    """
 
     left_out: str | None
     recording: Recording
     config: ProcessingConfig
     stage: Stage | None
+    cpu_seconds: float
 
 
 @dataclass
@@ -139,7 +144,7 @@ class Work:
             config = processing_config(session, locked)
             session.expunge_all()
         self._busy = left_out is None
-        return Begun(left_out, locked.recording, config, stage)
+        return Begun(left_out, locked.recording, config, stage, _cpu_seconds())
 
     def complete(
         self,
@@ -170,7 +175,8 @@ class Work:
                     recording_id=self.recording_id,
                 )
             if begun.stage is not None:
-                self._write_stage_meta(session, begun.stage, stage_meta)
+                spent = {str(asset): round(_cpu_seconds() - begun.cpu_seconds, 2)}
+                self._write_stage_meta(session, begun.stage, stage_meta or {}, spent)
             steps.finish(
                 session, self.recording_id, asset, begun.stage, columns or {}, target_meta or {}
             )
@@ -258,17 +264,21 @@ class Work:
         session.execute(update(RecordingRun).where(*self._mine()).values(**values))
 
     def _write_stage_meta(
-        self, session: Session, stage: Stage, meta: Mapping[str, Any] | None
+        self,
+        session: Session,
+        stage: Stage,
+        meta: Mapping[str, Any],
+        cpu_seconds: Mapping[str, float],
     ) -> None:
-        if not meta:
-            return
         row = session.scalars(
             select(ProcessingStage).where(
                 ProcessingStage.recording_id == self.recording_id,
                 ProcessingStage.stage_type == stage,
             )
         ).one()
-        together = {**(row.stage_meta or {}), **meta}
+        known = row.stage_meta or {}
+        spent = {**(known.get("cpu_seconds") or {}), **cpu_seconds}
+        together = {**known, **meta, "cpu_seconds": spent}
         row.stage_meta = validate_column("processing_stages", "stage_meta", together, kind=stage)
         session.flush()
 
@@ -307,6 +317,12 @@ class Work:
             requeue(session, row, {"attempts": 0})
         else:
             end_run(session, row, RunState.CANCELLED, STOPPED)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and its ended children: runs work on one asset after the other."""
+    taken = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in taken)
 
 
 def scratch_prefix(recording_id: int, phase: Phase, platform: Platform | None) -> str:

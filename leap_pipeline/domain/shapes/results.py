@@ -16,7 +16,13 @@ Text = Annotated[str, Field(min_length=1)]
 StoredUrl = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
 
 
-class TranscriptionInfo(Shape):
+class StageMeta(Shape):
+    """What every stage tells: processor time in seconds, by the asset that took it."""
+
+    cpu_seconds: dict[str, Seconds] | None = None
+
+
+class TranscriptionInfo(StageMeta):
     """`recordings.transcription_info`, and `stage_meta` of TRANSCRIBE.
 
     `words` and `segments` are counts: the transcript itself is the file `master.json`. `duration`
@@ -98,14 +104,14 @@ class Timeline(Shape):
     no_speech: bool = False
 
 
-class TrimMeta(Shape):
+class TrimMeta(StageMeta):
     """`stage_meta` of TRIM."""
 
     timeline: Timeline | None = None
     no_speech: bool = False
 
 
-class TopicsMeta(Shape):
+class TopicsMeta(StageMeta):
     """`stage_meta` of EXTRACT_TOPICS; `version` is the one of `topics.json` that it added."""
 
     schema_version: ClassVar[int] = 2
@@ -120,7 +126,7 @@ class TopicsMeta(Shape):
         return renamed(document, {"version_id": "version"})
 
 
-class SubtitlesMeta(Shape):
+class SubtitlesMeta(StageMeta):
     """`stage_meta` of GENERATE_SUBTITLES."""
 
     cues: int | None = Field(default=None, ge=0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -89,8 +92,27 @@ def test_stage_facts_are_kept_beside_one_another(bench: Bench) -> None:
     first = {"timeline": timeline, "no_speech": False}
     for asset, meta in ((Asset.TRIMMED_VIDEO, first), (Asset.AUDIO, {"no_speech": True})):
         work.complete(asset, work.begin(asset), stage_meta=meta)
-    stored = bench.stage(recording, Stage.TRIM).stage_meta
+    stored = bench.stage(recording, Stage.TRIM).stage_meta or {}
+    assert set(stored.pop("cpu_seconds")) == {Asset.TRIMMED_VIDEO, Asset.AUDIO}
     assert stored == {"timeline": timeline, "no_speech": True}
+    work.close()
+
+
+def test_processor_time_is_that_of_the_process_and_of_its_children(bench: Bench) -> None:
+    recording = bench.recording()
+    work = bench.start(recording)
+    do(work, Asset.RAW_VIDEO)
+    begun = work.begin(Asset.TRIMMED_VIDEO)
+    busy = "import time\nwhile time.process_time() < 0.4: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+    work.complete(Asset.TRIMMED_VIDEO, begun)
+    do(work, Asset.AUDIO)
+    stored = bench.stage(recording, Stage.TRIM).stage_meta or {}
+    assert stored["cpu_seconds"]["trimmed_video"] >= 0.5
+    assert stored["cpu_seconds"]["audio"] < stored["cpu_seconds"]["trimmed_video"]
     work.close()
 
 

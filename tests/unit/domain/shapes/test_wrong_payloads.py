@@ -310,6 +310,7 @@ WRONG: dict[str, list[tuple[Any, list[str]]]] = {
         ({"timeline": {"duration": 9.0, "keep": [[0]]}}, ["stage_meta.timeline.keep[0][1]"]),
         ({"timeline": {"duration": 9.0, "keep": [[4, 2]]}}, ["stage_meta.timeline.keep"]),
         ({"cuts": 3}, ["stage_meta.cuts"]),
+        ({"cpu_seconds": {"audio": -1.0}}, ["stage_meta.cpu_seconds.audio"]),
     ],
     "processing_stages.stage_meta TRANSCRIBE": [
         ({"model": ""}, ["stage_meta.model"]),
