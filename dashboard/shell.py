@@ -28,7 +28,7 @@ def main() -> None:
         allowed = [page for page in all_pages() if page.allows(me)]
         made = {page.name: _made(page, me, default=page is allowed[0]) for page in allowed}
         st.session_state["pages"] = made
-        chosen = st.navigation(_sections(allowed, made))
+        chosen = st.navigation(_sections(allowed, made), expanded=True)
         _who_is_there(me)
         _say_if_nobody_works(me)
         chosen.run()
