@@ -6,6 +6,7 @@ refused, answers that failed.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.support.accounts import PASSWORD
 from tests.support.oidc import NODE_FOLDER
@@ -25,6 +26,8 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 QUIET += ["--disable-background-networking", "--disable-component-update"]
 DESKTOP, PHONE = (1280, 800), (390, 844)
 SERIOUS = ("serious", "critical")
+# Streamlit's page looks for its server below its own address before it looks above.
+PROBES = re.compile(r"//[^/]+/.+/_stcore/(health|host-config)$")
 
 
 @contextmanager
@@ -90,15 +93,18 @@ def look(
     )
     page = context.new_page()
     found = Look(page, url)
-    page.on(
-        "console",
-        lambda said: found.complaints.append(said.text) if said.type == "error" else None,
-    )
+    page.on("console", lambda said: _note(found, said))
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
     try:
         yield found
     finally:
         context.close()
+
+
+def _note(found: Look, said: ConsoleMessage) -> None:
+    address = said.location["url"]
+    if said.type == "error" and PROBES.search(address) is None:
+        found.complaints.append(f"{said.text} ({address})")
 
 
 def picture(found: Look, folder: Path, name: str) -> Path:
