@@ -1,7 +1,7 @@
 """Parts of a page that rerun alone: every few seconds, or as a dialog.
 
-Such a rerun does not pass through `main`, so the part itself looks up who is there, and says what
-is wrong where it is.
+Such a rerun does not pass through `main`, so the part itself looks up who is there, asks whether
+its page is still theirs, and says what is wrong where it is.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Concatenate, Literal, ParamSpec
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from dashboard.pages import page_named
 from dashboard.session import Me, entered
 from dashboard.texts import t
 from dashboard.words import plain
@@ -32,6 +34,18 @@ logger = logging.getLogger("leap.console")
 RETRY_SECONDS = 2
 OPEN = "dialog_is_open"
 
+_page: ContextVar[str | None] = ContextVar("page", default=None)
+
+
+@contextmanager
+def on_page(name: str) -> Iterator[None]:
+    """What is drawn within is of that page."""
+    token = _page.set(name)
+    try:
+        yield
+    finally:
+        _page.reset(token)
+
 
 def live(
     seconds: float | None = None,
@@ -44,11 +58,15 @@ def live(
     def decorate(body: Callable[Concatenate[Me, P], None]) -> Callable[P, None]:
         @st.fragment(run_every=seconds)
         @functools.wraps(body)
-        def part(*args: P.args, **kwargs: P.kwargs) -> None:
-            with guarded(), entered() as me:
+        def part(page: str | None, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            with guarded(), _allowed(page) as me:
                 body(me, *args, **kwargs)
 
-        return part
+        @functools.wraps(body)
+        def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+            part(_page.get(), *args, **kwargs)
+
+        return drawn
 
     return decorate
 
@@ -60,10 +78,12 @@ def dialog(
 
     def decorate(body: Callable[Concatenate[Me, P], None]) -> Callable[P, None]:
         def opened(*args: P.args, **kwargs: P.kwargs) -> None:
+            page = _page.get()
+
             def part() -> None:
                 with guarded():
                     try:
-                        with entered() as me:
+                        with _allowed(page) as me:
                             body(me, *args, **kwargs)
                     except TransientError:
                         forget_dialog()  # nothing is left of what was typed: it may close
@@ -77,6 +97,22 @@ def dialog(
         return opened
 
     return decorate
+
+
+@contextmanager
+def _allowed(page: str | None) -> Iterator[Me]:
+    """The person, who may still see the page that a part is of; otherwise there is another page.
+
+    Rights are taken away while a page is open, and a part's rerun does not pass through the page.
+    """
+    with entered() as me:
+        if page is None:
+            yield me
+            return
+        if not page_named(page).allows(me):
+            st.rerun(scope="app")
+        with on_page(page):
+            yield me
 
 
 def again() -> None:

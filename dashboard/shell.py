@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from dashboard.live import forget_dialog, guarded
+from dashboard.live import forget_dialog, guarded, on_page
 from dashboard.pages import PageSpec, Section, all_pages, page_named
 from dashboard.session import Me, entered
 from dashboard.texts import number, t
@@ -41,7 +41,8 @@ def run_page(name: str) -> None:
         if not page.allows(me):
             msg = "There is no such page."
             raise NotFound(msg)
-        page.show(me)
+        with on_page(name):
+            page.show(me)
 
 
 def go_to(name: str, **query: str) -> None:
