@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -30,9 +31,19 @@ from leap_pipeline.errors import (
 from leap_pipeline.services.audit import Actor
 from leap_pipeline.services.links import reset_password, verify_email
 
+logger = logging.getLogger("leap.console")
+
 HOME = "/"
 NOT_FROM_LOGIN = ("/login", "/leave", "/logout")
 AT_ONCE, MOST_WAITING = 8, 40
+# What the services say, for those who translate: they know of no catalogue.
+SAID = (
+    mark(
+        "The address or the password is wrong: try again, or ask for a link to set a new password."
+    ),
+    mark("This account is switched off: ask an admin to switch it on."),
+    mark("This link was used before or has expired: ask for a new one."),
+)
 T = TypeVar("T")
 
 
@@ -68,6 +79,7 @@ class LoginRoutes:
                 form.get("password", ""),
                 origin_of(request),
             )
+            await self._end_former(request)
             response = RedirectResponse(safe_next(form.get("next")), 303)
             put_token(response, issued, secure=self._console.is_https)
             return response
@@ -87,14 +99,11 @@ class LoginRoutes:
         """A link cannot log anybody out: asked by GET, it asks back."""
         if request.method == "GET":
             return page("logout.html", language=_language(request))
-        secure = self._console.is_https
-        token = token_in(request.headers.get("cookie", ""), secure=secure)
 
         async def act() -> Response:
-            if token is not None:
-                await run_in_threadpool(self._end, token, origin_of(request))
+            await self._end(request)
             response = RedirectResponse("/login", 303)
-            drop_token(response, secure=secure)
+            drop_token(response, secure=self._console.is_https)
             return response
 
         return await _answered(
@@ -111,7 +120,7 @@ class LoginRoutes:
             form = await read_form(request)
             password = form.get("password", "")
             if password != form.get("again", ""):
-                raise Refused(400, "The two passwords differ: type the same one twice.")
+                raise Refused(400, mark("The two passwords differ: type the same one twice."))
             await self._counter(
                 self._with_link, reset_password, request, form.get("token", ""), password
             )
@@ -152,7 +161,22 @@ class LoginRoutes:
         finally:
             self._waiting -= 1
 
-    def _end(self, token: str, origin: Origin) -> None:
+    async def _end_former(self, request: Request) -> None:
+        """The login that this browser had: its cookie is about to be replaced, and it would live on
+        without anybody who could log out of it.
+        """
+        try:
+            await self._end(request)
+        except LeapError as error:  # the new login is made already
+            logger.warning("A former login lives on: %s", error)
+
+    async def _end(self, request: Request) -> None:
+        """End the login whose token the browser sends, if it lives."""
+        token = token_in(request.headers.get("cookie", ""), secure=self._console.is_https)
+        if token is not None:
+            await run_in_threadpool(self._end_family, token, origin_of(request))
+
+    def _end_family(self, token: str, origin: Origin) -> None:
         try:
             who = self._console.sessions.check_token(token)
         except SessionEnded:
