@@ -32,12 +32,39 @@ def streamlit_page() -> str:
 
 def security_headers(public_url: str, hashes: Iterable[str]) -> Mapping[str, str]:
     """The headers for a console that browsers reach at `public_url`."""
-    parts = urlsplit(public_url)
-    sockets = "wss" if parts.scheme == "https" else "ws"
     policy = {
         "default-src": "'none'",
         "script-src": " ".join(["'self'", *hashes]),
         "style-src": "'self' 'unsafe-inline'",
+        **_sources(public_url),
+    }
+    found = {
+        "content-security-policy": _policy(policy),
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "SAMEORIGIN",
+        "referrer-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    }
+    if urlsplit(public_url).scheme == "https":
+        found["strict-transport-security"] = f"max-age={YEAR_SECONDS}"
+    return found
+
+
+def policy_beside(public_url: str) -> str:
+    """A second policy for pages that have one for their scripts: both hold
+    (https://www.w3.org/TR/CSP3/#multiple-policies). Nothing that such a page runs, or shows, talks
+    to anybody but the console.
+    """
+    return _policy(_sources(public_url))
+
+
+def _sources(public_url: str) -> dict[str, str]:
+    """Where everything but scripts and styles may come from, and go to."""
+    parts = urlsplit(public_url)
+    sockets = "wss" if parts.scheme == "https" else "ws"
+    return {
         "img-src": "'self' data: blob:",
         "font-src": "'self' data:",
         "media-src": "'self' blob:",
@@ -50,18 +77,10 @@ def security_headers(public_url: str, hashes: Iterable[str]) -> Mapping[str, str
         "object-src": "'none'",
         "frame-ancestors": "'self'",
     }
-    found = {
-        "content-security-policy": "; ".join(f"{name} {said}" for name, said in policy.items()),
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "SAMEORIGIN",
-        "referrer-policy": "same-origin",
-        "cross-origin-opener-policy": "same-origin",
-        "cross-origin-resource-policy": "same-origin",
-        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    }
-    if parts.scheme == "https":
-        found["strict-transport-security"] = f"max-age={YEAR_SECONDS}"
-    return found
+
+
+def _policy(said: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} {sources}" for name, sources in said.items())
 
 
 def _digest(script: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
@@ -26,6 +26,7 @@ from websockets.typing import Subprotocol
 
 from dashboard.console import Console
 from dashboard.gate import WHO
+from dashboard.headers import policy_beside
 from dashboard.pages_html import page
 from dashboard.texts import mark, preferred
 from leap_pipeline.commands.dagster_home import WEB_PREFIX, webserver_url
@@ -69,6 +70,8 @@ class DagsterRoutes:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._server = webserver_url(console.settings).removesuffix(WEB_PREFIX)
+        # Its own policy lets its scripts run; ours, beside it, lets nothing out of the console.
+        self._policy = policy_beside(console.settings.public_url).encode("latin-1")
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=WAITING_SECONDS),
             limits=httpx.Limits(max_connections=CONNECTIONS),
@@ -98,14 +101,21 @@ class DagsterRoutes:
 
     async def _http(self, request: Request, send: Send) -> None:
         has_body = {"content-length", "transfer-encoding"} & set(request.headers)
+        try:
+            url = httpx.URL(self._server, raw_path=_target(request.scope))
+        except (httpx.InvalidURL, UnicodeError):
+            await PlainTextResponse(NOTHING, 400)(request.scope, request.receive, send)
+            return
         asked = self._client.build_request(
             request.method,
-            httpx.URL(self._server, raw_path=_target(request.scope)),
+            url,
             headers=_without(request.headers.raw, NOT_SENT),
             content=request.stream() if has_body else None,
         )
         try:
             answer = await self._client.send(asked, stream=True)
+        except ClientDisconnect:
+            return  # nobody reads it
         except httpx.HTTPError as error:
             logger.warning("Dagster's webserver does not answer: %r", error)
             await _down(request)(request.scope, request.receive, send)
@@ -121,6 +131,8 @@ class DagsterRoutes:
             (name, self._here(text) if name.lower() == b"location" else text)
             for name, text in _without(answer.headers.raw, NOT_ANSWERED)
         ]
+        if "content-security-policy" in answer.headers:
+            headers.append((b"content-security-policy", self._policy))
         status = answer.status_code
         await send({"type": "http.response.start", "status": status, "headers": headers})
         async for piece in answer.aiter_raw():

@@ -26,6 +26,7 @@ from websockets.typing import Subprotocol
 import dashboard.routes.dagster as proxy
 from dashboard.asgi import guarded
 from dashboard.cookies import cookie_name
+from dashboard.headers import policy_beside
 from dashboard.routes.all import Routes
 from leap_pipeline.domain.permissions import Role
 from leap_pipeline.services.audit import SYSTEM
@@ -152,7 +153,8 @@ def test_an_admin_gets_dagsters_page_as_it_is(front: Front) -> None:
     answer = front.ask("GET", "/dagster/runs/%D1%8F?q=a%2Fb&q=2")
     assert answer.status_code == 200
     assert answer.text == "<h1>Dagster</h1>"
-    assert answer.headers.get_list("content-security-policy") == [CSP]
+    beside = policy_beside(front.desk.console.settings.public_url)
+    assert answer.headers.get_list("content-security-policy") == [CSP, beside]
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert "set-cookie" not in answer.headers
     asked = front.webserver.asked[0]
