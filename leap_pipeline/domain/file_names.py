@@ -9,6 +9,7 @@ from leap_pipeline.errors import InputError
 
 LONGEST = 255
 LONGEST_KEPT = 150
+LONGEST_ENDING = 10
 UNNAMED = "recording"
 # What one of the systems in use does not take in a name
 # (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
@@ -21,9 +22,10 @@ def name_to_keep(name: str) -> str:
 
     What a name may not hold becomes a space, and neither a folder nor a hidden file is named.
     """
-    stem, dot, suffix = _readable(name).rpartition(".")
-    if not dot:
-        stem, suffix = suffix, ""
+    readable = _readable(name)
+    stem, dot, suffix = readable.rpartition(".")
+    if not dot or len(suffix) > LONGEST_ENDING:  # a dot within a sentence ends no name
+        stem, suffix = readable, ""
     stem = stem.strip(". ")[:LONGEST_KEPT].strip(". ") or UNNAMED
     kept = f"{stem}.{suffix}" if suffix else stem
     return f"_{kept}" if _RESERVED.fullmatch(kept) else kept
