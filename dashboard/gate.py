@@ -34,8 +34,9 @@ from dashboard.admission import (
 from dashboard.bindings import BINDINGS
 from dashboard.console import Console
 from dashboard.cookies import header_of, token_in
+from dashboard.held_files import HeldFiles
 from dashboard.pages_html import page
-from dashboard.texts import mark
+from dashboard.texts import mark, preferred, translated
 from leap_pipeline.domain.addresses import Origin
 from leap_pipeline.errors import LeapError, SessionEnded
 from leap_pipeline.services.sessions import Issued, SignedIn
@@ -80,6 +81,7 @@ class Gate:
             (name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()
         ]
         self._sockets: Counter[str] = Counter()
+        self._files = HeldFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -126,12 +128,30 @@ class Gate:
             await _unavailable(headers)(scope, receive, answer)
             return
         told["user"] = found.who.user_slug
-        session_id = upload_session(path)
-        if session_id is not None and not BINDINGS.may_resume(session_id, found.who.family_id):
-            await PlainTextResponse(NOTHING, 404)(scope, receive, answer)
-            return
         scope[WHO] = found.who
-        await self._app(scope, receive, answer)
+        session_id = upload_session(path)
+        if session_id is None:
+            await self._app(scope, receive, answer)
+        else:
+            await self._file(scope, receive, answer, session_id, found.who.family_id)
+
+    async def _file(
+        self, scope: Scope, receive: Receive, send: Send, session_id: str, family_id: str
+    ) -> None:
+        """A file for a page, which has to be of this login."""
+        if not BINDINGS.may_resume(session_id, family_id):
+            await PlainTextResponse(NOTHING, 404)(scope, receive, send)
+            return
+        if scope["method"] != "PUT":
+            await self._app(scope, receive, send)
+            return
+        with self._files.room(session_id, family_id) as there_is_room:
+            if there_is_room:
+                await self._app(scope, receive, send)
+            else:
+                sentence = mark("Too many files are on their way: try again in a moment.")
+                language = _language(Headers(scope=scope))
+                await PlainTextResponse(translated(sentence, language), 429)(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -183,9 +203,8 @@ class Gate:
         if is_nowhere(path):
             return PlainTextResponse(NOTHING, 404)
         if is_foreign(method, path, headers, self._public_url):
-            return PlainTextResponse(
-                "This was sent from another site: begin at LEAP's own page.", 403
-            )
+            sentence = mark("This was sent from another site: begin at LEAP's own page.")
+            return PlainTextResponse(translated(sentence, _language(headers)), 403)
         return None
 
     def _turned_away(self, scope: Scope, headers: Headers) -> Response:
@@ -200,7 +219,8 @@ class Gate:
                 gone = header_of(None, secure=self._console.is_https)
                 response.headers["set-cookie"] = gone.decode("latin-1")
         else:
-            response = PlainTextResponse("Nobody is logged in here: log in first.", 401)
+            sentence = mark("Nobody is logged in here: log in first.")
+            response = PlainTextResponse(translated(sentence, _language(headers)), 401)
         response.headers["cache-control"] = "no-store"
         return response
 
@@ -251,13 +271,20 @@ def _own_session(protocols: bytes, family_id: str) -> bytes:
 
 def _unavailable(headers: Headers) -> Response:
     sentence = mark("LEAP cannot look up who you are at the moment: it tries again by itself.")
+    language = _language(headers)
+    said = {"title": mark("One moment"), "sentence": sentence, "reload": RETRY_SECONDS}
     response: Response = (
-        page("message.html", 503, title=mark("One moment"), sentence=sentence, reload=RETRY_SECONDS)
+        page("message.html", 503, language=language, **said)
         if wants_page(headers)
-        else PlainTextResponse(sentence, 503)
+        else PlainTextResponse(translated(sentence, language), 503)
     )
     response.headers["retry-after"] = str(RETRY_SECONDS)
     return response
+
+
+def _language(headers: Headers) -> str:
+    """What the browser prefers: who asks, and what they chose, is not known here."""
+    return preferred(headers.get("accept-language", ""))
 
 
 def _log(scope: Scope, told: Mapping[str, object], seconds: float) -> None:
