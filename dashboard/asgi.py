@@ -20,6 +20,7 @@ from dashboard.headers import script_hashes, security_headers, streamlit_page
 from dashboard.logs import log_as_json
 from dashboard.pages import all_pages
 from dashboard.routes.all import Routes
+from dashboard.texts import t
 from leap_pipeline import logs
 from leap_pipeline.settings import Settings, load_settings
 
@@ -33,6 +34,11 @@ def make_app(settings: Settings | None = None) -> ASGIApp:
     log_as_json()
     console = open_console(settings or load_settings())
     install(console)
+    return guarded(unguarded(console), console)
+
+
+def unguarded(console: Console) -> st.App:
+    """Streamlit's pages and our own routes, which ask nobody who is there."""
     routes = Routes(console)
 
     @asynccontextmanager
@@ -42,8 +48,7 @@ def make_app(settings: Settings | None = None) -> ASGIApp:
             yield
         console.database.dispose()
 
-    app = st.App(SCRIPT, lifespan=lifespan, routes=routes.routes(), on_script_error=_told)
-    return guarded(app, console)
+    return st.App(SCRIPT, lifespan=lifespan, routes=routes.routes(), on_script_error=_told)
 
 
 def guarded(app: ASGIApp, console: Console) -> Gate:
@@ -61,5 +66,5 @@ def _warm_up() -> None:
 def _told(error: Exception) -> bool:
     """An error that no page expected: the trace goes to the log, the person hears of it."""
     logger.error("A page failed", exc_info=error)
-    st.error("This page met an error of LEAP's own; it is in the log. Load the page again.")
+    st.error(t("This page met an error of LEAP's own; it is in the log. Load the page again."))
     return True

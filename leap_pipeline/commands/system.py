@@ -37,6 +37,8 @@ from leap_pipeline.supervisor.status import read_status
 from leap_pipeline.supervisor.supervisor import Supervisor, stop
 
 SHOWN = 20
+CONNECTIONS = 1000
+LARGEST_MESSAGE = 4 * 10**6  # as in dashboard/.streamlit/config.toml
 
 
 def up() -> None:
@@ -64,11 +66,17 @@ def parts(settings: Settings) -> list[Part]:
 
 def _console(settings: Settings, env: Mapping[str, str]) -> Part:
     """Its pages stand at `public_url`, where a proxy may stand before it; here is its server."""
-    port = str(settings.console_port)
-    argv = _module("uvicorn", "--factory", "dashboard.asgi:make_app", "--host", LOOPBACK)
-    argv += ["--port", port, "--log-level", "warning", "--no-access-log", "--no-server-header"]
-    here = f"http://{LOOPBACK}:{port}"
+    here = f"http://{LOOPBACK}:{settings.console_port}"
+    argv = console_server(settings.console_port)
     return Part("console", argv, env, url=here, health=f"{here}/health/live")
+
+
+def console_server(port: int) -> list[str]:
+    """The command that serves the console on loopback."""
+    argv = _module("uvicorn", "--factory", "dashboard.asgi:make_app", "--host", LOOPBACK)
+    argv += ["--port", str(port), "--log-level", "warning", "--no-access-log", "--no-server-header"]
+    # A tab holds one connection, and a few more while it loads; a message has the state of a page.
+    return [*argv, "--limit-concurrency", str(CONNECTIONS), "--ws-max-size", str(LARGEST_MESSAGE)]
 
 
 def _code_server(server: CodeServer, env: Mapping[str, str]) -> Part:

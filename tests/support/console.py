@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from dashboard.bindings import BINDINGS
 from dashboard.console import Console, install
 from dashboard.cookies import cookie_name
 from dashboard.routes.all import Routes
+from leap_pipeline.commands.system import console_server
 from leap_pipeline.db.engine import Database
 from leap_pipeline.domain.permissions import Permission, Role
 from leap_pipeline.security.keys import ensure_keys
@@ -129,8 +129,6 @@ def served(settings: Settings, log: Path) -> Iterator[str]:
     """The real server as a process of its own, on a free port; its address."""
     port = free_port()
     url = f"http://localhost:{port}"
-    command = [sys.executable, "-m", "uvicorn", "--factory", "dashboard.asgi:make_app"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
     environment = os.environ | {
         "LEAP_HOME": str(settings.home),
         "LEAP_STORAGE_ROOT": str(settings.storage),
@@ -140,7 +138,9 @@ def served(settings: Settings, log: Path) -> Iterator[str]:
     }
     with (
         log.open("ab") as out,
-        subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=out, stderr=out) as child,
+        subprocess.Popen(
+            console_server(port), cwd=CHECKOUT, env=environment, stdout=out, stderr=out
+        ) as child,
     ):
         try:
             wait_for(
