@@ -20,6 +20,7 @@ from leap_pipeline.domain.states import Platform, TargetStatus
 from leap_pipeline.errors import InputError, UserActionError
 from leap_pipeline.services import deletion, published, steering
 from leap_pipeline.services.audit import Actor
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.match_rows import (
     load_candidates,
     lock_matching,
@@ -137,7 +138,7 @@ def _update(given: Given, recording_id: int) -> bool:
     if not there:
         msg = f"Recording {recording_id} is not published there: publish it first."
         raise InputError(msg)
-    editor = published.Editor(given.actor, given.rights)
+    editor = Editor(given.actor, given.rights)
     refused: dict[Platform, str] = {}
     changed = False
     for platform in map(Platform, there):
