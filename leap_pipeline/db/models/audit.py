@@ -19,6 +19,7 @@ class AuditEntry(Base):
         Index("idx_audit_log_at", text("at DESC"), text("id DESC")),
         Index("idx_audit_log_owner", "owner_id", text("at DESC")),
         Index("idx_audit_log_subject", "subject_type", "subject_id", text("at DESC")),
+        Index("idx_audit_log_actor", "actor_id", text("at DESC")),
     )
 
     id: Mapped[BigSerialId]

@@ -41,6 +41,13 @@ class RecordingRun(Base):
         Index("idx_recording_runs_recording", "recording_id"),
         Index("idx_recording_runs_user", "user_id", text("created_at DESC")),
         Index("idx_recording_runs_due", "state", "due_at"),
+        # Beyond the design (021): how long work took of late.
+        Index(
+            "idx_recording_runs_prepared",
+            "finished_at",
+            postgresql_include=["started_at"],
+            postgresql_where=text("phase = 'prepare' AND state = 'done'"),
+        ),
     )
 
     id: Mapped[BigSerialId]
