@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import streamlit as st
 
-from dashboard.app_pages.admin_parts import dollars, done, first_shown, limit_name, system
-from dashboard.charts import BLUE, Series, columns, meter
+from dashboard.app_pages._admin_plan_history import show_changes, show_months
+from dashboard.app_pages.admin_parts import (
+    Shown,
+    dollars,
+    done,
+    first_shown,
+    limit_name,
+    system,
+)
+from dashboard.charts import meter
 from dashboard.live import guarded
 from dashboard.session import Me
 from dashboard.texts import mark, number, t, when, zone
-from dashboard.words import html, plain
+from dashboard.words import plain
 from leap_pipeline.db.models.subscriptions import (
-    QuotaChange,
     SubscriptionPlan,
     UserSubscription,
 )
 from leap_pipeline.db.models.users import User
-from leap_pipeline.domain.quotas import ChangeType
+from leap_pipeline.domain.quotas import FREE
 from leap_pipeline.services.directory import names
-from leap_pipeline.services.quotas import COLUMNS, Month, Usage, history, usage_of
+from leap_pipeline.services.quotas import COLUMNS, Usage, history, usage_of
 from leap_pipeline.services.subscriptions import (
     Change,
     assign_plan,
@@ -42,20 +47,18 @@ LIMITS = {
     "automation_jobs": mark("Automations"),
     "min_interval_hours": mark("Hours between two runs of an automation"),
 }
-CHANGES = {
-    ChangeType.PLAN_UPGRADE: mark("Larger plan"),
-    ChangeType.PLAN_DOWNGRADE: mark("Smaller plan"),
-    ChangeType.CUSTOM_QUOTA_OVERRIDE: mark("Limits of their own"),
-    ChangeType.PAY_AS_YOU_GO_CHANGE: mark("Pay-as-you-go"),
-    ChangeType.EXPIRY: mark("The plan ended"),
-}
 LARGEST = 2**31 - 1
+
+
+def unlimited(name: str) -> str:
+    """What it means that a plan does not limit this."""
+    return t("any") if name == "min_interval_hours" else t("unlimited")
 
 
 def show_plan(me: Me, user: User) -> None:
     with system(me) as session:
-        usage = usage_of(session, user.id, datetime.now(UTC))
         months = history(session, user.id)
+        usage = usage_of(session, user.id, datetime.now(UTC), months=months)
         own = subscription(session, me.rights, user.id)
         known = plans(session)
         changed = changes(session, user.id)
@@ -67,8 +70,8 @@ def show_plan(me: Me, user: User) -> None:
         _overrides(me, user, own, usage)
     with st.expander(t("Pay-as-you-go")):
         _pay_as_you_go(me, user, own)
-    _months(months)
-    _history(changed, who)
+    show_months(months)
+    show_changes(changed, who)
 
 
 def usage_meters(usage: Usage) -> None:
@@ -123,6 +126,10 @@ def _assign(
 ) -> None:
     options = [plan.name for plan in known]
     titles = {plan.name: _title(plan) for plan in known}
+    ids = {plan.name: plan.id for plan in known}
+    stored = None if own is None else own.expires_at
+    seen = {"plan_id": ids.get(FREE) if own is None else own.plan_id, "expires_at": stored}
+    shown = first_shown(f"assign:{user.id}", f"plan:{user.id}", seen)
     with st.form(f"assign:{user.id}", border=False):
         current = usage.entitlement.plan
         name = st.selectbox(
@@ -130,22 +137,23 @@ def _assign(
             options,
             index=options.index(current) if current in options else 0,
             format_func=lambda each: titles.get(each, each),
-            key=f"plan:{user.id}",
+            key=shown.key(f"plan:{user.id}"),
         )
         left, right = st.columns(2)
-        starts = left.date_input(t("From (empty: now)"), value=None, key=f"starts:{user.id}")
-        stored = None if own is None else own.expires_at
+        starts = left.date_input(
+            t("From (empty: now)"), value=None, key=shown.key(f"starts:{user.id}")
+        )
         if stored is not None and stored <= datetime.now(UTC):
             stored = None
         ends = right.date_input(
             t("To, that day too (empty: no end)"),
             value=None if stored is None else _last_day(stored),
-            key=f"ends:{user.id}:{'' if stored is None else stored.timestamp()}",
+            key=shown.key(f"ends:{user.id}"),
         )
-        change = _why(me, f"assign:{user.id}")
+        change = _why(me, shown, f"assign:{user.id}")
         if st.form_submit_button(t("Assign"), type="primary"):
             with guarded():
-                with system(me) as session:
+                with shown.saved(), system(me) as session:
                     differs = assign_plan(
                         session,
                         user.id,
@@ -153,8 +161,9 @@ def _assign(
                         change=change,
                         starts_at=_midnight(starts),
                         expires_at=_end(ends, stored),
+                        unchanged=shown.values,
                     )
-                _saved(differs=differs)
+                _saved(own, change, differs=differs)
 
 
 def _title(plan: SubscriptionPlan) -> str:
@@ -179,33 +188,35 @@ def _overrides(me: Me, user: User, own: UserSubscription | None, usage: Usage) -
                 value=stored[name],
                 step=1,
                 placeholder=t(
-                    "Now: {limit}", limit=limit_name(getattr(usage.entitlement.limits, name))
+                    "Now: {limit}",
+                    limit=limit_name(getattr(usage.entitlement.limits, name), none=unlimited(name)),
                 ),
                 key=shown.key(f"{name}:{user.id}"),
             )
             for name, title in LIMITS.items()
         }
-        change = _why(me, f"limits:{user.id}")
+        change = _why(me, shown, f"limits:{user.id}")
         if st.form_submit_button(t("Save"), type="primary"):
             with guarded():
                 with shown.saved(), system(me) as session:
                     differs = set_overrides(
                         session, user.id, said, change=change, unchanged=shown.values
                     )
-                _saved(differs=differs)
+                _saved(own, change, differs=differs)
 
 
 def _pay_as_you_go(me: Me, user: User, own: UserSubscription | None) -> None:
     if own is not None and own.plan.overage_price_per_unit is not None:
-        price = number(float(own.plan.overage_price_per_unit), 2)
-        st.caption(t("A recording past the limit costs ${price}.", price=price).replace("$", r"\$"))
+        price = plain(dollars(own.plan.overage_price_per_unit))
+        st.caption(t("A recording past the limit costs {price}.", price=price))
+    pays = own is not None and own.pay_as_you_go_enabled
+    ceiling = None if own is None else own.pay_as_you_go_monthly_limit
+    seen = {"pay_as_you_go_enabled": pays, "pay_as_you_go_monthly_limit": ceiling}
+    shown = first_shown(f"pay:{user.id}", f"pays:{user.id}", seen)
     with st.form(f"pay:{user.id}", border=False):
         enabled = st.checkbox(
-            t("Go on past the limit, for money"),
-            value=own is not None and own.pay_as_you_go_enabled,
-            key=f"pays:{user.id}",
+            t("Go on past the limit, for money"), value=pays, key=shown.key(f"pays:{user.id}")
         )
-        ceiling = None if own is None else own.pay_as_you_go_monthly_limit
         most = st.number_input(
             t("Dollars a month at most (empty: no ceiling)"),
             min_value=0.0,
@@ -213,27 +224,35 @@ def _pay_as_you_go(me: Me, user: User, own: UserSubscription | None) -> None:
             value=None if ceiling is None else float(ceiling),
             step=1.0,
             format="%.2f",
-            key=f"most:{user.id}",
+            key=shown.key(f"most:{user.id}"),
         )
-        change = _why(me, f"pay:{user.id}")
+        change = _why(me, shown, f"pay:{user.id}")
         if st.form_submit_button(t("Save"), type="primary"):
             with guarded():
                 money = None if most is None else Decimal(str(most))
-                with system(me) as session:
+                with shown.saved(), system(me) as session:
                     differs = set_pay_as_you_go(
-                        session, user.id, enabled=enabled, monthly_limit=money, change=change
+                        session,
+                        user.id,
+                        enabled=enabled,
+                        monthly_limit=money,
+                        change=change,
+                        unchanged=shown.values,
                     )
-                _saved(differs=differs)
+                _saved(own, change, differs=differs)
 
 
-def _why(me: Me, key: str) -> Change:
-    reason = st.text_input(t("Why"), max_chars=1000, key=f"reason:{key}")
-    notes = st.text_input(t("Notes (empty: as they are)"), max_chars=1000, key=f"notes:{key}")
+def _why(me: Me, shown: Shown, key: str) -> Change:
+    reason = st.text_input(t("Why"), max_chars=1000, key=shown.key(f"reason:{key}"))
+    notes = st.text_input(
+        t("Notes (empty: as they are)"), max_chars=1000, key=shown.key(f"notes:{key}")
+    )
     return Change(me.actor, datetime.now(UTC), reason.strip() or None, notes.strip() or None)
 
 
-def _saved(*, differs: bool) -> None:
-    done(t("The change was saved.") if differs else t("Nothing has changed."))
+def _saved(own: UserSubscription | None, change: Change, *, differs: bool) -> None:
+    noted = change.notes is not None and (own is None or own.notes != change.notes)
+    done(t("The change was saved.") if differs or noted else t("Nothing has changed."))
 
 
 def _last_day(ends: datetime) -> date:
@@ -253,53 +272,3 @@ def _end(day: Any, stored: datetime | None) -> datetime | None:
 def _midnight(day: Any) -> datetime | None:
     """The day's first instant where the admin is."""
     return datetime.combine(day, time(), tzinfo=zone()) if isinstance(day, date) else None
-
-
-def _months(months: list[Month]) -> None:
-    if len(months) < 2:
-        return
-    st.subheader(t("The months before"))
-    shown = months[::-1]
-    columns(
-        t("Recordings a month"),
-        [f"{month.period[:4]}-{month.period[4:]}" for month in shown],
-        [Series(t("Recordings"), BLUE, [month.recordings for month in shown])],
-    )
-
-
-def _history(changed: list[QuotaChange], who: Mapping[str, str]) -> None:
-    st.subheader(t("What was changed"))
-    if not changed:
-        st.info(t("Nothing was changed yet."))
-        return
-    lines = [
-        '<div style="border-top:1px solid rgba(128,128,128,.3);padding:.4rem 0;'
-        'overflow-wrap:anywhere">'
-        f"<div><strong>{html(_kind(each.change_type))}</strong> "
-        f"{html(_document(each.old_value))} → {html(_document(each.new_value))}</div>"
-        f'<div style="font-size:.85rem;opacity:.8">{html(when(each.created_at))} · '
-        f"{html(who.get(each.admin_user_id or '') or t('the system'))}"
-        f"{html(f' · {each.reason}' if each.reason else '')}</div></div>"
-        for each in changed
-    ]
-    st.html("".join(lines))
-
-
-def _kind(name: str) -> str:
-    return t(CHANGES[ChangeType(name)]) if name in set(ChangeType) else name
-
-
-def _document(value: Mapping[str, Any] | None) -> str:
-    """The values of a change, as short as they can be said."""
-    said = [
-        f"{name.removeprefix('custom_').replace('_', ' ')} {_value(each)}"
-        for name, each in (value or {}).items()
-        if name != "expires_at" or each
-    ]
-    return ", ".join(said)
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "—"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

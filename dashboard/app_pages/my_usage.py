@@ -18,8 +18,8 @@ from leap_pipeline.services.quotas import Month, Usage, history, usage_of
 def show(me: Me) -> None:
     st.title(t("My usage"))
     with me.console.database.system() as session:  # the bought units stand in the audit log
-        usage = usage_of(session, me.user_id, datetime.now(UTC))
         months = history(session, me.user_id)
+        usage = usage_of(session, me.user_id, datetime.now(UTC), months=months)
     with me.tenant() as session:
         jobs = AutomationJobs(session).count()
     _plan(usage)
@@ -90,12 +90,11 @@ def _always(usage: Usage, jobs: int) -> None:
     )
     st.caption(t("All files of your recordings. Room comes back when they are deleted for good."))
     allowed = limits.automation_jobs
-    meter(
-        t("Automations"),
-        jobs,
-        allowed,
-        _of(number(jobs), None if allowed is None else number(allowed)),
-    )
+    if allowed == 0 and not jobs:
+        meter(t("Automations"), 0, None, t("not in this plan"))
+    else:
+        limit = None if allowed is None else number(allowed)
+        meter(t("Automations"), jobs, allowed, _of(number(jobs), limit))
     said = []
     if limits.min_interval_hours:
         hours = number(limits.min_interval_hours)
@@ -113,11 +112,12 @@ def _months(months: list[Month]) -> None:
         st.info(t("Nothing was used yet: your first recording begins the count."))
         return
     oldest_first = months[::-1]
-    columns(
-        t("Recordings of each month"),
-        [_name(each) for each in oldest_first],
-        [Series(t("Recordings"), BLUE, [each.recordings for each in oldest_first])],
-    )
+    if len(months) > 1:
+        columns(
+            t("Recordings of each month"),
+            [_name(each) for each in oldest_first],
+            [Series(t("Recordings"), BLUE, [each.recordings for each in oldest_first])],
+        )
     st.dataframe(
         {
             t("Month"): [_name(each) for each in months],

@@ -7,6 +7,7 @@ A new month's row begins at 0 with the storage that is in use.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -180,12 +181,16 @@ def lock_usage(session: Session, user_id: str, at: datetime) -> QuotaUsage:
     return session.scalars(statement).one()
 
 
-def usage_of(session: Session, user_id: str, at: datetime) -> Usage:
+def usage_of(
+    session: Session, user_id: str, at: datetime, *, months: Sequence[Month] | None = None
+) -> Usage:
     """The running month; changes nothing. For a transaction of the system, as is `history`: the
-    recorded overage stands in the audit log, which is not a tenant's to read.
+    recorded overage stands in the audit log, which is not a tenant's to read. `months` are those
+    that were read already.
     """
     period = period_of(at)
-    month = next((each for each in history(session, user_id, 1) if each.period == period), None)
+    known = history(session, user_id, 1) if months is None else months
+    month = next((each for each in known if each.period == period), None)
     if month is None:
         in_use = stored_gb(stored_bytes(session, user_id))
         month = Month(period, 0, in_use, 0, 0, 0, Decimal("0.00"))

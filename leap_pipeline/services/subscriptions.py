@@ -61,12 +61,15 @@ def assign_plan(
     change: Change,
     starts_at: datetime | None = None,
     expires_at: datetime | None = None,
+    unchanged: Mapping[str, Any] | None = None,
 ) -> bool:
     """Give a user a plan from `starts_at` to `expires_at` (default: from now on, without an end).
 
-    The user's own limits stay. False where that is what the user has. Raises `InputError`.
+    The user's own limits stay. `unchanged` are columns of the subscription as the admin saw them.
+    False where that is what the user has. Raises `InputError`, and `StaleChange`.
     """
     own = _to_change(session, user_id, change)
+    _require_unchanged(own, unchanged)
     _note_expiry(session, own, change.at)
     state, old, begun = _state(own, change.at), _plan_value(own), own.starts_at
     before = own.plan if state is SubscriptionState.ACTIVE else free_plan(session)
@@ -104,12 +107,8 @@ def set_overrides(
             msg = f"{value} cannot be the limit {name}: give a number from 0 to {LARGEST}."
             raise InputError(msg)
         wanted[COLUMNS[name][1]] = value
-    if unchanged is not None:
-        own = _to_change(session, user_id, change)
-        if any(getattr(own, COLUMNS[name][1]) != value for name, value in unchanged.items()):
-            msg = "Somebody else has changed these limits meanwhile: look at what is so now."
-            raise StaleChange(msg)
-    return _set(session, user_id, ChangeType.CUSTOM_QUOTA_OVERRIDE, wanted, change)
+    seen = {COLUMNS[name][1]: value for name, value in (unchanged or {}).items()}
+    return _set(session, user_id, ChangeType.CUSTOM_QUOTA_OVERRIDE, wanted, change, seen)
 
 
 def set_pay_as_you_go(
@@ -119,10 +118,12 @@ def set_pay_as_you_go(
     enabled: bool,
     monthly_limit: Decimal | None,
     change: Change,
+    unchanged: Mapping[str, Any] | None = None,
 ) -> bool:
     """Switch pay-as-you-go; `monthly_limit` in dollars, None = no ceiling.
 
-    False where nothing changes. Raises `InputError`, also where the plan sells nothing.
+    `unchanged` are columns of the subscription as the admin saw them. False where nothing changes.
+    Raises `InputError`, also where the plan sells nothing, and `StaleChange`.
     """
     if monthly_limit is not None and not 0 <= monthly_limit < MOST_DOLLARS:
         msg = f"{monthly_limit} cannot be a monthly limit: give dollars from 0 to {MOST_DOLLARS}."
@@ -135,7 +136,7 @@ def set_pay_as_you_go(
         "pay_as_you_go_enabled": enabled,
         "pay_as_you_go_monthly_limit": None if monthly_limit is None else to_cents(monthly_limit),
     }
-    return _set(session, user_id, ChangeType.PAY_AS_YOU_GO_CHANGE, wanted, change)
+    return _set(session, user_id, ChangeType.PAY_AS_YOU_GO_CHANGE, wanted, change, unchanged)
 
 
 def expire_subscriptions(database: Database, at: datetime, *, dry_run: bool = False) -> list[str]:
@@ -187,8 +188,10 @@ def _set(
     kind: ChangeType,
     wanted: Mapping[str, Any],
     change: Change,
+    unchanged: Mapping[str, Any] | None,
 ) -> bool:
     own = _to_change(session, user_id, change)
+    _require_unchanged(own, unchanged)
     if _state(own, change.at) is SubscriptionState.EXPIRED:
         msg = f"The user's {own.plan.name} plan expired at {own.expires_at}: assign a plan first."
         raise InputError(msg)
@@ -213,9 +216,26 @@ def _to_change(session: Session, user_id: str, change: Change) -> UserSubscripti
     if own is None:
         msg = f"There is no user {user_id}: check the id."
         raise InputError(msg)
-    if change.notes is not None:
+    if change.notes is not None and change.notes != own.notes:
+        before, after = {"notes": own.notes}, {"notes": change.notes}
         own.notes = change.notes
+        record(
+            session,
+            actor,
+            "quota.notes",
+            "user",
+            user_id,
+            owner_id=user_id,
+            before=before,
+            after=after,
+        )
     return own
+
+
+def _require_unchanged(own: UserSubscription, seen: Mapping[str, Any] | None) -> None:
+    if any(getattr(own, name) != value for name, value in (seen or {}).items()):
+        msg = "Somebody else has changed this meanwhile: look at what is so now."
+        raise StaleChange(msg)
 
 
 def _make(session: Session, user_id: str, change: Change) -> None:

@@ -14,6 +14,8 @@ from leap_pipeline.domain.permissions import Permission, Role
 from leap_pipeline.domain.quotas import period_of
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.directory import person
+from leap_pipeline.services.quotas import entitlement
+from leap_pipeline.services.subscriptions import Change, assign_plan
 from leap_pipeline.services.users import set_permissions
 from tests.support.accounts import ADA
 from tests.support.console import Desk
@@ -85,14 +87,14 @@ def test_an_admin_gives_limits_and_sees_who_is_near_them(desk: Desk) -> None:
     page = desk.open(BOSS, "user", id=ada, part="plan")
     page.selectbox(key=f"plan:{ada}").set_value("Plus")
     last = datetime.now(UTC).date() + timedelta(days=40)
-    page.date_input(key=f"ends:{ada}:").set_value(last)
+    page.date_input(key=f"ends:{ada}").set_value(last)
     next(each for each in page.button if each.label == "Assign").click().run()
     assert not page.error, page.error[0].value
     with desk.database.system() as session:
         own = session.scalars(select(UserSubscription).where(UserSubscription.user_id == ada)).one()
         ends = own.expires_at
     assert ends == datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
-    assert page.date_input(key=f"ends:{ada}:{ends.timestamp()}").value == last
+    assert page.date_input(key=f"ends:{ada}:1").value == last
     plans = desk.open(BOSS, "plans")
     assert list(plans.dataframe[0].value["email"]) == [ADA]
     plans.button(key=f"edit:{plus}").click().run()
@@ -115,3 +117,12 @@ def test_a_form_that_is_stale_gives_nothing_back(desk: Desk) -> None:
     next(each for each in page.button if each.label == "Save").click().run()
     user = user_of(desk, ada)
     assert (user.can_upload, user.can_export_data) == (False, False)
+    page = desk.open(BOSS, "user", id=ada, part="plan")
+    with desk.database.system() as session:
+        assign_plan(session, ada, "Pro", change=Change(SYSTEM, datetime.now(UTC)))
+    page.selectbox(key=f"plan:{ada}").set_value("Plus")
+    next(each for each in page.button if each.label == "Assign").click().run()
+    assert "Somebody else has changed this" in page.toast[0].value
+    assert page.selectbox(key=f"plan:{ada}:1").value == "Pro"
+    with desk.database.system() as session:
+        assert entitlement(session, ada, datetime.now(UTC)).plan == "Pro"
