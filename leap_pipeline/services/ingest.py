@@ -276,7 +276,10 @@ def _known(session: Session, user_id: str, slug: int, key: str) -> Ingested | No
     if found is None or found[2] == DeleteState.HARD_DELETED:
         return None
     if found[2] == DeleteState.SOFT_DELETED:
-        msg = f"This file is recording {found[0]}, which is deleted: leap restore {found[0]}"
+        msg = (
+            f"This file is recording {found[0]}, which is deleted: restore it from the bin "
+            f"(leap restore {found[0]})."
+        )
         raise InputError(msg)
     return Ingested(
         recording_id=found[0],

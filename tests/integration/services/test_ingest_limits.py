@@ -73,7 +73,7 @@ def test_a_file_handed_over_again_after_it_was_deleted(bench: Bench, clip: Path)
     now = datetime.now(UTC)
     first = take(bench, clip).recording_id
     until = delete(bench, first, now)
-    with pytest.raises(InputError, match=f"deleted: leap restore {first}"):
+    with pytest.raises(InputError, match=rf"restore it from the bin \(leap restore {first}\)"):
         take(bench, clip)
     with bench.database.system() as session:
         restore(session, first, actor=SYSTEM, at=now)
