@@ -62,8 +62,9 @@ def rows(
     most = max((value for _, value in values), default=0) or 1
     lines = [
         f'<div style="margin:.35rem 0" role="listitem"><div style="display:flex;'
-        f'justify-content:space-between;font-size:.9rem"><span>{html(name)}</span>'
-        f"<span>{html(_said(value, unit, digits))}</span></div>"
+        f'justify-content:space-between;gap:1rem;font-size:.9rem">'
+        f'<span style="overflow-wrap:anywhere">{html(name)}</span>'
+        f'<span style="white-space:nowrap">{html(_said(value, unit, digits))}</span></div>'
         f'<div style="{_TRACK}"><div style="background:{color};border-radius:4px;height:.6rem;'
         f'width:{100 * value / most:.1f}%"></div></div></div>'
         for name, value in values

@@ -14,7 +14,8 @@ from dashboard.app_pages._automation_words import FIRED_BY, STATES
 from dashboard.live import live
 from dashboard.owners import Owner, visit
 from dashboard.session import Me
-from dashboard.texts import ago, t, tn, when, zone
+from dashboard.tables import moments
+from dashboard.texts import ago, t, tn, when
 from dashboard.words import plain
 from leap_pipeline.db.models.automation import AutomationFiring
 from leap_pipeline.db.repositories.catalogue import AutomationJobs
@@ -78,7 +79,7 @@ def _head(me: Me, view: JobView, running: Sequence[AutomationFiring]) -> None:
     elif not view.enabled:
         st.info(t("It is paused: it runs by hand only."))
     else:
-        first, *others = (when(each, "short") for each in view.next)
+        first, *others = (when(each) for each in view.next)
         soon = t("Next: {at} ({ago})", at=first, ago=ago(view.next[0]))
         st.markdown(soon + (t(", then {times}", times=", ".join(others)) if others else ""))
     waits = any(each.state == FiringState.CLAIMED for each in running)
@@ -100,7 +101,7 @@ def _history(me: Me, firings: Sequence[AutomationFiring]) -> None:
         key="firings",
         alt=t("Runs"),
         column_config={
-            "due": st.column_config.DatetimeColumn(t("When"), timezone=zone().key, pinned=True),
+            "due": moments(t("When"), pinned=True),
             "state": st.column_config.TextColumn(t("State")),
             "by": st.column_config.TextColumn(t("By")),
             "found": st.column_config.NumberColumn(t("Found")),

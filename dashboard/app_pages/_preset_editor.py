@@ -98,7 +98,7 @@ def show(me: Me, owner: Owner) -> None:
 def _form(me: Me) -> None:
     editing: Editing = st.session_state[STATE]
     bar = st.container()
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
         name = st.text_input(t("Name"), editing.name, key=f"{editing.key}:name")
         account = _account(editing)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from dashboard.app_pages._template_fields import of_platform
 from dashboard.app_pages._template_state import METADATA, OUTPUT, RULES, Editing, Typed
-from dashboard.fields import told_apart
+from dashboard.app_pages._template_verdicts import verdicts
+from dashboard.fields import Kind, told_apart
 from dashboard.pictures import small_picture
 from dashboard.session import Me
 from dashboard.texts import clock, t, tn
 from dashboard.words import html, plain
 from leap_pipeline.db.repositories.recordings import RecordingFilter, Recordings
-from leap_pipeline.domain.match_explanation import Explanation, Outcome
 from leap_pipeline.domain.matching import TAKING
 from leap_pipeline.domain.states import Platform
 from leap_pipeline.errors import InputError
@@ -31,81 +33,114 @@ MOST_FOUND = 20
 LIST = "margin:0;padding-left:1.1rem;overflow-wrap:anywhere"
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What the rules take, in numbers, with the first names of each kind by id.
+
+    It is kept while somebody types, so it has none of the ids of thousands of recordings.
+    """
+
+    mapped: int = 0
+    unmapped: int = 0
+    kept: int = 0
+    left_to_older: int = 0
+    names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> dict[int, str]:
+        """Recordings to try the template on: those that it takes, or has."""
+        return {**self.names.get("mapped", {}), **self.names.get("kept", {})}
+
+
 def preview(me: Me, editing: Editing, typed: Typed) -> None:
     """Reads, and changes nothing."""
     with me.tenant(editing.owner.id) as session:
         found = _taken(session, editing, typed)
         with st.container(border=True):
-            _which(editing, found)
+            _which(editing, typed, found)
         with st.container(border=True):
             _one(session, me, editing, typed, found)
 
 
-def _taken(session: Session, editing: Editing, typed: Typed) -> matching.Preview | None:
+def _taken(session: Session, editing: Editing, typed: Typed) -> Taken | None:
     """What the rules take; looked up again when they change, or after a while."""
     if RULES in typed.problems:
         return None
     rules = typed.documents[RULES]
-    if editing.template_id is None and not any(rules.get(kind) for kind in TAKING):
-        return matching.Preview(matching.Changes(), {}, {}, {})
+    if editing.template_id is None and not _says_something(typed):
+        return Taken()
     asked = (editing.template_id, json.dumps(rules, sort_keys=True))
     if editing.found is not None:
         at, last, found = editing.found
         if last == asked and time.monotonic() - at < FRESH_SECONDS:
             return found  # type: ignore[no-any-return]
-    made = matching.preview(session, editing.owner.id, template_id=editing.template_id, rules=rules)
+    made = _counted(
+        matching.preview(session, editing.owner.id, template_id=editing.template_id, rules=rules)
+    )
     editing.found = (time.monotonic(), asked, made)
     return made
 
 
-def _which(editing: Editing, found: matching.Preview | None) -> None:
+def _says_something(typed: Typed) -> bool:
+    return any(typed.documents[RULES].get(kind) for kind in TAKING)
+
+
+def _counted(found: matching.Preview) -> Taken:
+    changes = found.changes
+    names = {"mapped": found.mapped, "unmapped": found.unmapped, "kept": found.kept}
+    return Taken(
+        len(changes.mapped), len(changes.unmapped), changes.kept, changes.left_to_older, names
+    )
+
+
+def _which(editing: Editing, typed: Typed, found: Taken | None) -> None:
     st.subheader(t("What it takes"))
     if found is None:
         st.caption(t("The rules cannot be read as they are."))
         return
-    changes = found.changes
-    if not (changes.mapped or changes.unmapped or changes.kept):
+    if not _says_something(typed):
+        st.write(t("Nothing yet: say under “Recordings” what their names have in common."))
+    elif not (found.mapped or found.unmapped or found.kept):
         st.write(t("No recording fits these rules."))
-    if changes.kept:
-        _named(
+    _told(editing, found)
+    if found.left_to_older:
+        st.caption(
             tn(
-                "It has {n} recording and keeps it",
-                "It has {n} recordings and keeps them",
-                changes.kept,
-            ),
-            found.kept,
-            changes.kept,
+                "{n} recording fits, but an older template comes first",
+                "{n} recordings fit, but an older template comes first",
+                found.left_to_older,
+            )
         )
-    if changes.mapped:
+
+
+def _told(editing: Editing, found: Taken) -> None:
+    """The recordings that it has, gets and loses."""
+    kept, gets, loses = found.kept, found.mapped, found.unmapped
+    if kept:
+        said = tn("It has {n} recording and keeps it", "It has {n} recordings and keeps them", kept)
+        _named(said, found.names["kept"], kept)
+    if gets:
         said = (
             tn(
                 "It takes {n} recording when it is created",
                 "It takes {n} recordings when it is created",
-                len(changes.mapped),
+                gets,
             )
             if editing.template_id is None
             else tn(
                 "A rematch would give it {n} recording",
                 "A rematch would give it {n} recordings",
-                len(changes.mapped),
+                gets,
             )
         )
-        _named(said, found.mapped, len(changes.mapped))
-    if changes.unmapped:
+        _named(said, found.names["mapped"], gets)
+    if loses:
         said = tn(
             "A rematch would take {n} recording from it",
             "A rematch would take {n} recordings from it",
-            len(changes.unmapped),
+            loses,
         )
-        _named(said, found.unmapped, len(changes.unmapped))
-    if changes.left_to_older:
-        st.caption(
-            tn(
-                "{n} recording fits, but an older template comes first",
-                "{n} recordings fit, but an older template comes first",
-                changes.left_to_older,
-            )
-        )
+        _named(said, found.names["unmapped"], loses)
 
 
 def _named(title: str, names: Mapping[int, str], total: int) -> None:
@@ -122,7 +157,7 @@ def _one(
     me: Me,
     editing: Editing,
     typed: Typed,
-    found: matching.Preview | None,
+    found: Taken | None,
 ) -> None:
     st.subheader(t("One recording"))
     text = st.text_input(
@@ -151,10 +186,10 @@ def _one(
     _publication(session, me, editing, typed, number)
 
 
-def _recordings(session: Session, text: str, found: matching.Preview | None) -> dict[int, str]:
+def _recordings(session: Session, text: str, found: Taken | None) -> dict[int, str]:
     """Those that are called so; else those that it takes, else the newest."""
-    if not text.strip() and found is not None and (found.mapped or found.kept):
-        return told_apart({**found.mapped, **found.kept})
+    if not text.strip() and found is not None and found.own:
+        return told_apart(found.own)
     page = Recordings(session).page(RecordingFilter(text=text), limit=MOST_FOUND)
     return told_apart({row.id: row.display_name for row in page.items})
 
@@ -173,14 +208,6 @@ def _why(session: Session, editing: Editing, typed: Typed, number: int) -> None:
         st.info(t("The template {name} takes it.", name=f"“{plain(winner.template)}”"))
     with st.expander(t("Why")):
         st.html(f'<ul style="{LIST}">{"".join(verdicts(told.explanation, typed.name, own))}</ul>')
-
-
-def verdicts(told: Explanation, name: str, own: int) -> Iterator[str]:
-    """Each template's verdict as an item of a list, in the order in which they are tried."""
-    for each in told.verdicts:
-        title = name if each.template_id == own and name else each.template
-        words = f"{html(title)}: {html(each.why)}"
-        yield f"<li>{f'<b>{words}</b>' if each.outcome is Outcome.WINS else words}</li>"
 
 
 def _publication(session: Session, me: Me, editing: Editing, typed: Typed, number: int) -> None:
@@ -244,8 +271,17 @@ def show_publication(me: Me, made: Publication) -> None:
         if made.preset_name
         else t("no preset"),
         clock(made.seconds),
-        *(f"{plain(name)} {plain(str(value))}" for name, value in sent.settings.items()),
+        *(plain(each) for each in _settings(made)),
     ]
     st.caption(" · ".join(facts))
     for note in (*(each.text for each in made.texts.notes), *made.remarks):
         st.caption(plain(note))
+
+
+def _settings(made: Publication) -> Iterator[str]:
+    """What the platform is told beside the texts, as the form calls it."""
+    for each in of_platform(made.platform):
+        value = getattr(made.settings, each.path, None)
+        if value not in (None, "", False):
+            said = t("On") if each.kind is Kind.FLAG else each.choices.get(value, str(value))
+            yield f"{each.label}: {said}"

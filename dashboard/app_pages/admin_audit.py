@@ -170,6 +170,7 @@ def _changes(entry: AuditEntry) -> str:
     lines = [
         f"<div>{html(name)}: {_change(before, after, name)}</div>"
         for name in dict.fromkeys([*before, *after])
+        if before.get(name) is not None or after.get(name) is not None
     ]
     return f'<div style="font-size:.85rem">{"".join(lines)}</div>' if lines else ""
 

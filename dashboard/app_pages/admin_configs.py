@@ -89,7 +89,7 @@ def _edit(me: Me, config_id: int | None, since: datetime | None) -> None:
             t("Name"), value=row.name if row else "", max_chars=255, key=f"name:{config_id}"
         )
         kind = st.selectbox(
-            t("What it is about"),
+            t("What it sets"),
             CONFIG_TYPES,
             index=CONFIG_TYPES.index(row.config_type)
             if row and row.config_type in CONFIG_TYPES

@@ -8,6 +8,7 @@ from decimal import Decimal
 import streamlit as st
 from babel.dates import format_date
 
+from dashboard.app_pages._recording_parts import step_name
 from dashboard.app_pages.admin_parts import system
 from dashboard.charts import BLUE, GRAY, GREEN, ORANGE, RED, Series, columns, rows
 from dashboard.live import live
@@ -91,7 +92,9 @@ def _failures(found: Overview) -> None:
     if not found.failures:
         st.success(t("Nothing has failed."))
         return
-    named = [(name or t("Elsewhere"), float(count)) for name, count in found.failures.items()]
+    named = [
+        (step_name(name) or t("Elsewhere"), float(count)) for name, count in found.failures.items()
+    ]
     rows(t("Failures by stage"), named, color=RED)
 
 

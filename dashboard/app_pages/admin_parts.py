@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import streamlit as st
+from babel.numbers import format_currency
 from sqlalchemy.orm import Session
 
 from dashboard.messages import say_later
 from dashboard.session import Me
-from dashboard.texts import number, t
+from dashboard.texts import language, number, t
 from leap_pipeline.domain.permissions import require_admin
 from leap_pipeline.errors import StaleChange
 
@@ -97,12 +98,13 @@ def pager(after: str | None) -> None:
             st.rerun()
 
 
-def limit_name(value: int | None) -> str:
-    return t("unlimited") if value is None else number(value)
+def limit_name(value: int | None, *, none: str | None = None) -> str:
+    """`none` is what it means that there is no limit, where that is not “unlimited”."""
+    return (none or t("unlimited")) if value is None else number(value)
 
 
 def dollars(value: Decimal | None) -> str:
-    return "—" if value is None else f"${number(float(value), 2)}"
+    return "—" if value is None else format_currency(value, "USD", locale=language())
 
 
 def as_int(text: str | None) -> int | None:

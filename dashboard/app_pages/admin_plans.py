@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.app_pages.admin_parts import dollars, done, limit_name, system
-from dashboard.app_pages.admin_user_plan import LARGEST, LIMITS
+from dashboard.app_pages.admin_user_plan import LARGEST, LIMITS, unlimited
 from dashboard.live import dialog, guarded
 from dashboard.messages import say
 from dashboard.session import Me
@@ -72,7 +72,10 @@ def _plan(plan: SubscriptionPlan, users: int) -> None:
 
 
 def _limits(limits: Limits) -> str:
-    said = [f"{t(title)}: {limit_name(getattr(limits, name))}" for name, title in LIMITS.items()]
+    said = [
+        f"{t(title)}: {limit_name(getattr(limits, name), none=unlimited(name))}"
+        for name, title in LIMITS.items()
+    ]
     return " · ".join(said)
 
 
@@ -117,9 +120,9 @@ def _fields(terms: PlanTerms, key: str) -> PlanTerms:
     description = st.text_area(
         t("Description"), value=terms.description, max_chars=2000, key=f"text{key}", height=70
     )
-    st.caption(t("Limits. Empty: unlimited. 0: nothing at all."))
+    st.caption(t("Limits. Empty: none. 0: nothing at all."))
     limits = {
-        field: _whole(t(label), getattr(terms.limits, field), f"{field}{key}")
+        field: _whole(t(label), getattr(terms.limits, field), f"{field}{key}", unlimited(field))
         for field, label in LIMITS.items()
     }
     left, right = st.columns(2)
@@ -158,14 +161,14 @@ def _fields(terms: PlanTerms, key: str) -> PlanTerms:
     )
 
 
-def _whole(label: str, value: int | None, key: str) -> int | None:
+def _whole(label: str, value: int | None, key: str, empty: str) -> int | None:
     found = st.number_input(
         label,
         min_value=0,
         max_value=LARGEST,
         value=value,
         step=1,
-        placeholder=t("unlimited"),
+        placeholder=empty,
         key=key,
     )
     return None if found is None else int(found)
@@ -189,6 +192,7 @@ def _near(near: list[NearLimit]) -> None:
     if not near:
         st.success(t("Nobody has used four fifths of a limit this month."))
         return
+    st.caption(t("Choose a line to open the user."))
     chosen: Any = st.dataframe(
         {
             "email": [each.email for each in near],

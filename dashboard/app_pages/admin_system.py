@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from dashboard.app_pages._recording_parts import step_name
 from dashboard.app_pages.admin_parts import system
 from dashboard.charts import meter
 from dashboard.live import live
@@ -119,14 +120,14 @@ def _failed(health: Health) -> None:
     st.dataframe(
         {
             "count": [count for _, _, count in health.failed],
-            "stage": [stage for stage, _, _ in health.failed],
+            "stage": [step_name(stage) for stage, _, _ in health.failed],
             "reason": [reason for _, reason, _ in health.failed],
         },
         hide_index=True,
         height="content",
         alt=t("Failed, by reason"),
         column_config={
-            "count": st.column_config.NumberColumn(t("Recordings")),
+            "count": st.column_config.NumberColumn(t("Recordings"), width="small"),
             "stage": st.column_config.TextColumn(t("Stage")),
             "reason": st.column_config.TextColumn(t("Why"), width="large"),
         },

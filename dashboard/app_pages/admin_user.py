@@ -37,6 +37,10 @@ NAMES: dict[Permission, str] = {
 
 def show(me: Me) -> None:
     say()
+    if st.button(t("All users"), key="back", type="tertiary"):
+        from dashboard.shell import go_to  # the shell knows the pages
+
+        go_to("users")
     if "id" not in st.query_params:
         st.title(t("User"))
         st.info(t("Choose a user in the list of users."))
@@ -74,7 +78,7 @@ def _badges(user: User) -> None:
         t(
             "{email} · since {since} · last login {login} · number {number}",
             email=plain(user.email),
-            since=when(user.created_at, "short"),
+            since=when(user.created_at),
             login=login,
             number=f"{user.user_slug:06d}",
         )

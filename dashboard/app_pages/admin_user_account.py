@@ -88,11 +88,11 @@ def _access(me: Me, user: User) -> None:
                 t("Link to confirm the address"), key="address_link", disabled=not user.is_active
             ):
                 _link(user.id, Purpose.VERIFY_EMAIL)
-            if st.button(t("The address is confirmed"), key="confirm"):
+            if st.button(t("Confirm the address"), key="confirm"):
                 with system(me) as session:
                     confirm_address(session, me.editor, user.id, verified=True)
                 done(t("The address counts as confirmed."))
-        elif st.button(t("The address is not confirmed"), key="unconfirm"):
+        elif st.button(t("Take the confirmation back"), key="unconfirm"):
             with system(me) as session:
                 confirm_address(session, me.editor, user.id, verified=False)
             done(t("The address counts as not confirmed."))

@@ -11,7 +11,8 @@ from dashboard.app_pages.admin_parts import done, pager, place_in_list, system
 from dashboard.chips import status_name
 from dashboard.owners import Owner, visit
 from dashboard.session import Me
-from dashboard.texts import clock, t, tn, zone
+from dashboard.tables import moments
+from dashboard.texts import clock, t, tn
 from leap_pipeline.db.models.users import User
 from leap_pipeline.db.repositories.recordings import RecordingFilter, Recordings
 from leap_pipeline.services.administration import audit_page, end_sessions
@@ -50,7 +51,7 @@ def show_recordings(me: Me, user: User) -> None:
             "id": st.column_config.NumberColumn(t("Number"), format="%d"),
             "name": st.column_config.TextColumn(t("Name"), width="large"),
             "status": st.column_config.TextColumn(t("Status")),
-            "start": st.column_config.DatetimeColumn(t("Recorded"), timezone=zone().key),
+            "start": moments(t("Recorded")),
             "length": st.column_config.TextColumn(t("Length")),
             "reason": st.column_config.TextColumn(t("Why"), width="large"),
         },
@@ -79,11 +80,11 @@ def show_sessions(me: Me, user: User) -> None:
         height="content",
         alt=t("Sessions"),
         column_config={
-            "seen": st.column_config.DatetimeColumn(t("Last seen"), timezone=zone().key),
+            "seen": moments(t("Last seen")),
             "address": st.column_config.TextColumn(t("Address")),
             "browser": st.column_config.TextColumn(t("Browser"), width="large"),
-            "since": st.column_config.DatetimeColumn(t("Logged in"), timezone=zone().key),
-            "until": st.column_config.DatetimeColumn(t("Ends"), timezone=zone().key),
+            "since": moments(t("Logged in")),
+            "until": moments(t("Ends")),
         },
     )
     if st.button(t("End all of them"), key="end_sessions"):

@@ -18,7 +18,8 @@ from dashboard.app_pages.admin_parts import (
 from dashboard.live import dialog, guarded
 from dashboard.messages import say
 from dashboard.session import Me
-from dashboard.texts import mark, t, zone
+from dashboard.tables import moments
+from dashboard.texts import mark, t
 from leap_pipeline.domain.permissions import Role
 from leap_pipeline.services.administration import create_account
 from leap_pipeline.services.directory import PeopleFilter, Person, people
@@ -103,7 +104,8 @@ def _table(found: Sequence[Person]) -> None:
             "since": [each.created_at for each in found],
         },
         hide_index=True,
-        key="users",
+        # Of these rows: a click on older ones opens none of their neighbours.
+        key=f"users:{hash(tuple(each.id for each in found))}",
         on_select="rerun",
         selection_mode="single-row",
         row_height=40,
@@ -116,8 +118,8 @@ def _table(found: Sequence[Person]) -> None:
             "state": st.column_config.TextColumn(t("State")),
             "plan": st.column_config.TextColumn(t("Plan")),
             "recordings": st.column_config.NumberColumn(t("Recordings")),
-            "login": st.column_config.DatetimeColumn(t("Last login"), timezone=zone().key),
-            "since": st.column_config.DatetimeColumn(t("Since"), timezone=zone().key),
+            "login": moments(t("Last login")),
+            "since": moments(t("Since")),
         },
     )
     lines = [at for at in chosen.selection.rows if 0 <= at < len(found)]

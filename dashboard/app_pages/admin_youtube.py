@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -13,6 +14,7 @@ from dashboard.live import live
 from dashboard.session import Me
 from dashboard.texts import language, mark, number, t, when
 from dashboard.words import plain
+from leap_pipeline.services.directory import names
 from leap_pipeline.services.youtube_ledger import Spending, spendings
 from leap_pipeline.services.youtube_quota import (
     BucketForecast,
@@ -45,14 +47,23 @@ def _ledger(me: Me) -> None:
     )
     if not found:
         st.info(t("No YouTube account is connected, and nothing was spent today."))
+    projects = {*(each.project for each in found), *(each.project for each in spent)}
+    owners = {project: project.partition(":")[0] for project in projects if ":" in project}
+    with system(me) as session:
+        known = names(session, me.rights, list(owners.values()))
+    called = {
+        project: f"{known[owner]}{project[len(owner) :]}"
+        for project, owner in owners.items()
+        if owner in known
+    }
     for each in found:
-        _project(each)
-    _spent(spent)
+        _project(each, called.get(each.project, each.project))
+    _spent(spent, called)
 
 
-def _project(forecast: Forecast) -> None:
+def _project(forecast: Forecast, name: str) -> None:
     with st.container(border=True):
-        st.markdown(t("**Project {name}**", name=plain(forecast.project)))
+        st.markdown(t("**Project {name}**", name=plain(name)))
         for bucket in forecast.buckets:
             meter(
                 t(BUCKETS.get(bucket.name, bucket.name)), bucket.spent, bucket.limit, _left(bucket)
@@ -80,7 +91,7 @@ def _days(waits: WaitsForQuota, forecast: Forecast) -> str:
     return ", ".join(said)
 
 
-def _spent(spent: list[Spending]) -> None:
+def _spent(spent: list[Spending], called: Mapping[str, str]) -> None:
     st.subheader(t("Spent on the last days"))
     if not spent:
         st.info(t("Nothing was spent in these days."))
@@ -89,7 +100,7 @@ def _spent(spent: list[Spending]) -> None:
     st.dataframe(
         {
             "day": [each.day for each in spent],
-            "project": [each.project for each in spent],
+            "project": [called.get(each.project, each.project) for each in spent],
             "kind": [each.kind for each in spent],
             "calls": [each.calls for each in spent],
             "units": [each.units for each in spent],

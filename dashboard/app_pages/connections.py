@@ -102,15 +102,18 @@ def _facts(account: Account) -> None:
         )
     elif account.health is Health.UNREADABLE:
         st.error(t("No key of this installation opens it: enter it anew, or connect it again."))
-    elif account.health in (Health.EXPIRED, Health.EXPIRES_SOON):
+    elif account.health is Health.EXPIRED:
+        said = {"at": when(account.ends_at), "ago": ago(account.ends_at)}
+        st.error(t("It ended at {at} ({ago}) and cannot renew itself: connect it again.", **said))
+    elif account.health is Health.EXPIRES_SOON:
         said = {"at": when(account.ends_at), "ago": ago(account.ends_at)}
         st.warning(t("It ends at {at} ({ago}) and cannot renew itself: connect it again.", **said))
     lines = [
-        t("Connected {at}", at=when(view.created_at, "short")),
+        t("Connected {at}", at=when(view.created_at)),
         t("last used {ago}", ago=ago(view.last_used_at)) if view.last_used_at else t("never used"),
     ]
     if account.ends_at is not None and account.health is Health.ACTIVE:
-        lines.append(t("ends {at}", at=when(account.ends_at, "short")))
+        lines.append(t("ends {at}", at=when(account.ends_at)))
     lines += [plain(each) for each in _details(account)]
     st.caption(" · ".join(lines))
     st.caption(_uses(account))

@@ -55,7 +55,8 @@ def _list(me: Me, owner: Owner) -> None:
     table = st.dataframe(
         columns,
         hide_index=True,
-        key="presets",
+        # Of these rows: a click on older ones opens none of their neighbours.
+        key=f"presets:{hash(tuple(row.id for row in rows))}",
         on_select="rerun",
         selection_mode="single-cell",
         row_height=40,
@@ -97,7 +98,7 @@ def _columns(
             )
             for row in rows
         ],
-        "changed": [when(row.updated_at, "short") for row in rows],
+        "changed": [when(row.updated_at) for row in rows],
     }
 
 

@@ -8,12 +8,14 @@ from typing import Any
 import streamlit as st
 
 from dashboard.app_pages import _template_dialogs as dialogs
-from dashboard.app_pages._template_preview import LIST, verdicts
+from dashboard.app_pages._template_preview import LIST
+from dashboard.app_pages._template_verdicts import verdicts
 from dashboard.live import live
 from dashboard.messages import say
 from dashboard.owners import Owner, choose_owner, owner_of, visit
 from dashboard.session import Me
-from dashboard.texts import t, zone
+from dashboard.tables import moments
+from dashboard.texts import t
 from dashboard.words import html
 from leap_pipeline.db.models.templates import RecordingTemplate
 from leap_pipeline.db.repositories.catalogue import Templates
@@ -62,7 +64,8 @@ def _list(me: Me, owner: Owner) -> None:
     table = st.dataframe(
         _columns(rows, uses),
         hide_index=True,
-        key="templates",
+        # Of these rows: a click on older ones opens none of their neighbours.
+        key=f"templates:{hash(tuple(row.id for row in rows))}",
         on_select="rerun",
         selection_mode="single-cell",
         row_height=40,
@@ -79,7 +82,7 @@ def _list(me: Me, owner: Owner) -> None:
             "processed": st.column_config.NumberColumn(t("Processed")),
             "failed": st.column_config.NumberColumn(t("Failed")),
             "published": st.column_config.NumberColumn(t("Published")),
-            "last": st.column_config.DatetimeColumn(t("Last used"), timezone=zone().key),
+            "last": moments(t("Last used")),
             "jobs": st.column_config.TextColumn(t("Automations")),
             "description": st.column_config.TextColumn(t("Description")),
         },

@@ -44,7 +44,7 @@ def show(me: Me) -> None:
     if not found:
         st.info(t("There is no picture yet: add one above, and name it in a template."))
         return
-    _gallery(me, owner, _page(found), uses)
+    _gallery(me, owner, _page(owner, found), uses)
 
 
 def _upload(me: Me, owner: Owner) -> None:
@@ -98,11 +98,12 @@ def _name_of(name: str | None, file: str) -> str:
     return given
 
 
-def _page(found: Sequence[Thumbnail]) -> Sequence[Thumbnail]:
+def _page(owner: Owner, found: Sequence[Thumbnail]) -> Sequence[Thumbnail]:
     pages = -(-len(found) // PAGE)
     if pages == 1:
         return found
-    number = st.pagination(pages, key="pictures_page")
+    # Another owner, or fewer pictures, may have no such page.
+    number = st.pagination(pages, key=f"pictures_page:{owner.id}:{pages}")
     return found[(number - 1) * PAGE : number * PAGE]
 
 
@@ -112,7 +113,7 @@ def _gallery(
     for begin in range(0, len(found), IN_A_ROW):
         places = st.columns(IN_A_ROW)
         for place, each in zip(places, found[begin : begin + IN_A_ROW], strict=False):
-            with place.container(border=True):
+            with place.container(border=True, height="stretch"):
                 _card(me, owner, each, uses.get(each.name, ()))
 
 
@@ -126,7 +127,7 @@ def _card(me: Me, owner: Owner, each: Thumbnail, uses: Sequence[str]) -> None:
     if each.is_shared:
         st.caption(t("Shared with everybody"))
     else:
-        st.caption(f"{size(each.bytes)} · {when(each.updated_at, 'short')}")
+        st.caption(f"{size(each.bytes)} · {when(each.updated_at)}")
     st.caption(_told(uses))
     if not each.is_shared and not uses and st.button(t("Delete"), key=f"delete:{each.name}"):
         _delete(owner, each.name)
