@@ -1,4 +1,4 @@
-"""Recordings: lists with filters, one with all that belongs to it, counts, bulk changes."""
+"""Recordings: lists with filters, one with all that belongs to it, bulk changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import joinedload, raiseload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from leap_pipeline.db.models.recordings import OutputTarget, Recording, RecordingCount
+from leap_pipeline.db.models.recordings import OutputTarget, Recording
 from leap_pipeline.db.repositories.base import Repository
 from leap_pipeline.db.repositories.pages import Sort
 from leap_pipeline.domain.states import RecordingStatus
@@ -160,29 +160,6 @@ class Recordings(Repository[Recording]):
             by_time = moved.desc() if order.descending else moved.asc()
             keys = keys.order_by(None).order_by(by_time, order.by(Recording)[1])
         return self._rows().where(Recording.id.in_(keys)).order_by(*order.by(Recording))
-
-    def counts(self) -> RecordingCounts:
-        """Of all recordings in the scope; statuses without any are left out."""
-        query = select(
-            RecordingCount.status,
-            RecordingCount.delete_state,
-            func.sum(RecordingCount.recordings),
-        ).group_by(RecordingCount.status, RecordingCount.delete_state)
-        if self.user_id is not None:
-            query = query.where(RecordingCount.user_id == self.user_id)
-        by_status: dict[RecordingStatus, int] = {}
-        soft_deleted = 0
-        for status, state, number in self.session.execute(query):
-            if state == "active" and number:
-                by_status[RecordingStatus(status)] = int(number)
-            elif state == "soft_deleted":
-                soft_deleted += int(number)
-        return RecordingCounts(by_status, soft_deleted)
-
-    def ids(self, criteria: RecordingFilter, *, limit: int = 100_000) -> list[int]:
-        """The keys of all that meet the criteria, for an action on all of them."""
-        query = self._scoped(select(self.model.id)).where(*self.conditions(criteria))
-        return list(self.session.scalars(query.order_by(self.model.id).limit(limit)))
 
     def by_owner(
         self, criteria: RecordingFilter | None, *, ids: Sequence[int] | None, limit: int

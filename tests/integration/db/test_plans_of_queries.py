@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 
 from benchmarks.scale import caught, fill, user
 from leap_pipeline.db.engine import Database
+from leap_pipeline.db.repositories.recording_lines import RecordingLines
 from leap_pipeline.db.repositories.recordings import RecordingFilter, Recordings
 from leap_pipeline.db.urls import connect
 from leap_pipeline.domain.states import RecordingStatus
+from leap_pipeline.services.recording_frames import load_frame
 from tests.support.postgres import TestServer, urls_of
 
 ROWS = 20_000
@@ -71,8 +73,13 @@ def test_lists_of_a_tenant_read_an_index(
     def page(session: Session) -> object:
         return Recordings(session).page(RecordingFilter(**where), sort=asked.get("sort"))
 
+    def lines(session: Session) -> object:
+        criteria, sort = RecordingFilter(**where), asked.get("sort", "newest")
+        return RecordingLines(session).lines(criteria, sort=sort)
+
     with large.tenant(user(1)) as session:
-        assert indexes_read(session, page) & expected
+        for call in (page, lines):
+            assert indexes_read(session, call) & expected
 
 
 SEARCHED: list[dict[str, Any]] = [
@@ -105,10 +112,16 @@ def test_details_counts_and_the_systems_lists_read_indexes(large: Database) -> N
         assert any(name.startswith("idx_processing_stages") for name in read) or (
             "unique_stage_per_recording" in read
         )
-        counted = indexes_read(session, lambda s: Recordings(s).counts())
-        assert counted == {"idx_recording_counts_user"}
+        counted = indexes_read(session, lambda s: load_frame(s, user(1)))
+        assert "idx_recording_counts_user" in counted
     with large.system() as session:
         assert "idx_recordings_created" in indexes_read(session, lambda s: Recordings(s).page())
+        everybodys = RecordingLines(session)
+        first = indexes_read(
+            session, lambda _: everybodys.lines(RecordingFilter(), sort="newest", limit=50)
+        )
+        assert "idx_recordings_created" in first
+        assert "recordings_pkey" in indexes_read(session, lambda _: everybodys.lines_of([key]))
         found = indexes_read(
             session, lambda s: Recordings(s).page(RecordingFilter(text="CS-8 #1234"))
         )

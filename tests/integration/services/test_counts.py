@@ -11,6 +11,7 @@ from leap_pipeline.db.engine import Database
 from leap_pipeline.db.models.users import User
 from leap_pipeline.db.repositories.recordings import Recordings
 from leap_pipeline.services.counts import compact_counts
+from leap_pipeline.services.recording_frames import load_frame
 
 ROWS, CHANGES, WRITERS = 12, 15, 3
 
@@ -36,7 +37,7 @@ def test_sums_replace_changes_while_others_change_them(database: Database) -> No
         for _turn in range(CHANGES):
             compact_counts(database)
             with database.system() as session:
-                assert Recordings(session).counts().total == ROWS
+                assert load_frame(session, None).counts.total == ROWS
 
     with ThreadPoolExecutor(WRITERS + 2) as pool:
         jobs = [pool.submit(change, writer) for writer in range(WRITERS)]
@@ -44,7 +45,7 @@ def test_sums_replace_changes_while_others_change_them(database: Database) -> No
         for job in jobs:
             job.result()
     with database.system() as session:
-        counted = Recordings(session).counts().by_status
+        counted = load_frame(session, None).by_status
         query = text("SELECT status, count(*) AS number FROM recordings GROUP BY status")
         assert counted == {row.status: row.number for row in session.execute(query)}
     compact_counts(database)
