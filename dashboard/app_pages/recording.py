@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -104,11 +105,20 @@ def _pictures(subject: Subject, view: View) -> None:
     with left:
         row = view.recording
         if row.local_video_path or row.processed_video_path:
-            st.iframe(f"/recordings/{subject.number}/player", height=PLAYER_HEIGHT)
+            player = f"/recordings/{subject.number}/player?of={_content(view)}"
+            st.iframe(player, height=PLAYER_HEIGHT)
         else:
             st.info(t("There is no video yet: it comes with the download."))
     with right:
         follow(subject, stamp(view), [view])
+
+
+def _content(view: View) -> str:
+    """Another text when there is other content to play, for which the frame is loaded anew."""
+    row = view.recording
+    made = sorted((each.stage_type, str(each.completed_at)) for each in row.stages)
+    said = (row.local_video_path, row.processed_video_path, row.topic_timestamps, made)
+    return f"{zlib.crc32(repr(said).encode()):08x}"
 
 
 def _parts(me: Me, subject: Subject, view: View) -> None:

@@ -3,6 +3,7 @@ const main = document.querySelector("main");
 const video = document.querySelector("video");
 const asked = new URLSearchParams(location.search);
 const FOLLOW_AGAIN = 6000; // milliseconds after a person has scrolled
+const GO_ON = 10000; // milliseconds in which a frame that was loaded anew goes on where it was
 
 const chapters = document.getElementById("chapters");
 const lines = document.getElementById("lines");
@@ -27,14 +28,29 @@ function begin() {
   document.getElementById("silent").hidden = data.lines.length > 0;
   video.setAttribute("aria-label", data.name);
   fill(lines, data.lines, (text) => text);
-  const wanted = data.videos.find((each) => each.kind === asked.get("kind")) ?? data.videos[0];
-  show(wanted, Number(asked.get("t")) || 0, false);
+  const left = watched();
+  const kind = asked.get("kind") ?? left?.kind;
+  const wanted = data.videos.find((each) => each.kind === kind) ?? data.videos[0];
+  show(wanted, Number(asked.get("t") ?? left?.at) || 0, left?.playing ?? false);
   for (const button of document.querySelectorAll("[data-kind]")) {
     button.addEventListener("click", () => change(button.dataset.kind));
   }
   video.addEventListener("timeupdate", follow);
   video.addEventListener("seeking", follow);
   video.addEventListener("error", () => { document.getElementById("broken").hidden = false; });
+}
+
+// The page loads its frame anew when there is more to play: who watches goes on where they were.
+function watched() {
+  const name = `watched-${main.dataset.recording}`;
+  addEventListener("pagehide", () => {
+    if (!video.currentTime) return;
+    const left = { kind: shown.kind, at: video.currentTime, playing: !video.paused, when: Date.now() };
+    sessionStorage.setItem(name, JSON.stringify(left));
+  });
+  const left = JSON.parse(sessionStorage.getItem(name));
+  sessionStorage.removeItem(name);
+  return left && Date.now() - left.when < GO_ON ? left : null;
 }
 
 // Shows one of the two videos at a time of it, in seconds.
