@@ -102,7 +102,7 @@ def _look_up() -> Me:
         raise SessionEnded(msg)
     context = get_script_run_ctx()
     if context is not None and not BINDINGS.bind(context.session_id, family):
-        msg = "This page belongs to another login: load it again."
+        msg = "This page belongs to another session: load it again."
         raise SessionEnded(msg)
     who = console.sessions.check(family)
     speak(who.language or preferred(st.context.headers.get("Accept-Language", "")), who.timezone)

@@ -26,6 +26,8 @@ from babel.numbers import format_decimal
 LANGUAGES = ("en", "ru")
 NAMES = {"en": "English", "ru": "Русский"}
 LOCALE = Path(__file__).parent / "locale"
+MINUTES = "d MMM y, HH:mm"
+"""How a moment is written: day before month can be read by everybody where the month is a word."""
 
 _language: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
 _zone: ContextVar[ZoneInfo | None] = ContextVar("zone", default=None)
@@ -82,8 +84,10 @@ def number(value: float, digits: int = 0) -> str:
     return format_decimal(round(value, digits) if digits else value, locale=language())
 
 
-def when(moment: datetime | None, form: str = "medium") -> str:
-    """A moment in the zone of whoever looks; `form` is short, medium, long or a CLDR pattern."""
+def when(moment: datetime | None, form: str = MINUTES) -> str:
+    """A moment in the zone of whoever looks; `form` is a CLDR pattern
+    (https://unicode.org/reports/tr35/tr35-dates.html#Date_Format_Patterns).
+    """
     if moment is None:
         return "—"
     return format_datetime(moment, form, tzinfo=zone(), locale=language())

@@ -56,7 +56,7 @@ def _mail(me: Me, chosen: Chosen | None) -> None:
             return
     elif not me.who.is_verified:
         st.warning(
-            t("Your address is not verified, and gets no mail before: ask an admin for a link.")
+            t("Your address is not confirmed, and gets no mail before: ask an admin for a link.")
         )
     with st.form("mail"):
         on = st.toggle(t("To {email}", email=plain(me.who.email)), chosen is not None)

@@ -28,10 +28,10 @@ from leap_pipeline.services.recording_view import View
 from leap_pipeline.services.runs import request_run, why_nothing
 
 LABELS: Mapping[Act, str] = {
-    Act.RUN: mark("Run what is left"),
+    Act.RUN: mark("Run what is missing"),
     Act.PUBLISH: mark("Publish"),
     Act.CANCEL: mark("Cancel"),
-    Act.UNSKIP: mark("Want it again"),
+    Act.UNSKIP: mark("Want again"),
     Act.RESTORE: mark("Restore"),
     Act.FORCE: mark("Redo from a stage…"),
     Act.RENAME: mark("Rename…"),

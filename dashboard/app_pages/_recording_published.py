@@ -67,7 +67,7 @@ def _target(me: Me, subject: Subject, target: TargetLine) -> None:
     head.markdown(f"**{name}**")
     head.badge(state_name(target.status), color=STATES[target.status][1])  # type: ignore[arg-type]
     if target.uploaded_at is not None:
-        head.caption(when(target.uploaded_at, "short"))
+        head.caption(when(target.uploaded_at))
     if target.url and target.url.startswith(("https://", "http://")):
         head.link_button(t("Watch it there"), target.url, type="tertiary")
     for line in _told(target):

@@ -173,7 +173,7 @@ def _groups(presets: Mapping[int, str], pictures: list[str]) -> Iterator[tuple[s
         t("Where to publish"),
         [
             Field(f"{OUTPUT}.preset_ids", t("Presets"), Kind.SEVERAL, presets),
-            Field(f"{OUTPUT}.auto_upload", t("Publish by itself"), Kind.FLAG),
+            Field(f"{OUTPUT}.auto_upload", t("Publish without asking"), Kind.FLAG),
         ],
     )
 

@@ -101,7 +101,7 @@ def _item(line: Line, view: View, *, links: bool) -> str:
 def _about(line: Line, view: View) -> Iterator[str]:
     """When, how long, how often, and what came of it."""
     if line.at is not None:
-        yield when(line.at, "short")
+        yield when(line.at)
     if line.seconds is not None and line.is_at_work:
         yield t("for {time} now", time=clock(line.seconds))
     elif line.seconds is not None:
@@ -112,7 +112,7 @@ def _about(line: Line, view: View) -> Iterator[str]:
     if line.failures:
         yield tn("failed once", "failed {n} times", line.failures)
     if "due" in line.facts:
-        yield t("waits until {until}", until=when(line.facts["due"], "short"))
+        yield t("waits until {until}", until=when(line.facts["due"]))
     if line.status == StageStatus.COMPLETED:
         yield from _made(line, view)
 

@@ -154,7 +154,7 @@ def _told(version: Version) -> str:
     who = t("by hand") if version.model == MANUAL else version.model
     found = tn("{n} topic", "{n} topics", len(version.topic_timestamps))
     counts = f" · {t('counts')}" if version.is_active else ""
-    return f"{version.id} · {who} · {when(version.created_at, 'short')} · {found}{counts}"
+    return f"{version.id} · {who} · {when(version.created_at)} · {found}{counts}"
 
 
 def _switch(me: Me, subject: Subject, version: str) -> str:

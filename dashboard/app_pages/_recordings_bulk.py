@@ -34,9 +34,11 @@ from leap_pipeline.services.bulk_actions import (
 LIVE_SECONDS = 1
 MOST_SHOWN = 5
 IN_THE_BIN = (BulkKind.RESTORE,)
+# In the session's state: actions that the next part need not read, and those that were drawn last.
+READ, SEEN = "bulk_read", "bulk_seen"
 NAMES = {
     BulkKind.RUN: mark("Run what is missing"),
-    BulkKind.FORCE: mark("Run again from a stage"),
+    BulkKind.FORCE: mark("Redo from a stage"),
     BulkKind.PUBLISH: mark("Publish"),
     BulkKind.UPDATE: mark("Update what is published"),
     BulkKind.REMATCH: mark("Match with templates again"),
@@ -92,14 +94,17 @@ def confirm(me: Me) -> None:
         n = wanted.seen
         if n is None:
             n = count_chosen(me.console.database, me.editor, wanted.choice)
+        # The list was drawn just now: beside the count, what goes on need not be read again.
+        st.session_state[READ] = st.session_state.get(SEEN)
         _dialog(wanted, n)
 
 
 def progress(me: Me, owners: Mapping[str, str]) -> None:
     """What goes on, and what ended just now; `owners` are the names of others by their ids."""
-    actions = _read(me)
+    actions = _known_or_read(me)
+    st.session_state[SEEN] = actions
     if any(each.state in LIVE_BULK_STATES for each in actions):
-        st.session_state["bulk_read"] = actions
+        st.session_state[READ] = actions
         _follow(owners)
     else:
         _draw(me, actions, owners)
@@ -107,10 +112,15 @@ def progress(me: Me, owners: Mapping[str, str]) -> None:
 
 @live(LIVE_SECONDS)
 def _follow(me: Me, owners: Mapping[str, str]) -> None:
-    actions = st.session_state.pop("bulk_read", None) or _read(me)
+    actions = _known_or_read(me)
     _draw(me, actions, owners)
     if not any(each.state in LIVE_BULK_STATES for each in actions):
         rerun_page()
+
+
+def _known_or_read(me: Me) -> list[BulkAction]:
+    known: list[BulkAction] | None = st.session_state.pop(READ, None)
+    return _read(me) if known is None else known
 
 
 def _read(me: Me) -> list[BulkAction]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard.addressed import begun, tell
+from dashboard.addressed import begun, moved, note, said, tell
 from dashboard.chips import status_name
 from dashboard.fields import told_apart
 from dashboard.session import Me
@@ -34,6 +34,7 @@ SORTS_OF_EVERYBODY = ("newest", "oldest")
 BLANKS = {"": mark("Blank or not"), "yes": mark("Only blank"), "no": mark("Not blank")}
 LONGEST_SEARCH, LONGEST_OWNER = 200, 26
 PLACE = ("status", "q", "template", "source", "blank", "owner", "sort", "after")
+PAGE = "recordings"
 DEFAULTS = {"status": EVERYTHING, "sort": "newest", "blank": "", "template": 0, "source": 0}
 
 
@@ -64,7 +65,7 @@ class Filters:
     @property
     def query(self) -> str:
         """As the export's address takes them."""
-        said = {
+        asked = {
             "status": self.status,
             "q": self.text,
             "template": self.template_id,
@@ -73,7 +74,7 @@ class Filters:
             "owner": self.owner_id,
             "sort": self.sort,
         }
-        return urlencode({name: value for name, value in said.items() if value})
+        return urlencode({name: value for name, value in asked.items() if value})
 
     @property
     def narrows(self) -> bool:
@@ -92,10 +93,18 @@ def owner_of(me: Me) -> str | None:
     return chosen if is_id and chosen != EVERYBODY else None
 
 
+def follow_address() -> bool:
+    """As `moved`, for the list."""
+    return moved(PAGE, {name: _state(name) for name in PLACE})
+
+
+def note_address() -> None:
+    note(PAGE, PLACE)
+
+
 def remember_place() -> None:
     """Before the list is left for one of its recordings."""
-    here = st.query_params.to_dict()
-    st.session_state["list_place"] = {name: here[name] for name in PLACE if name in here}
+    st.session_state["list_place"] = said(PLACE)
 
 
 def place() -> dict[str, str]:

@@ -9,10 +9,15 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app_pages._recordings_filters import BIN, Filters, remember_place
+from dashboard.app_pages._recordings_filters import (
+    BIN,
+    Filters,
+    note_address,
+    remember_place,
+)
 from dashboard.chips import COLORS, status_name
 from dashboard.shell import go_to
-from dashboard.texts import clock, t, tn, zone
+from dashboard.texts import clock, t, tn, when
 from leap_pipeline.db.repositories.pages import Page
 from leap_pipeline.db.repositories.recording_lines import RecordingLine, RecordingLines
 from leap_pipeline.domain.planner import PLATFORM_NAMES
@@ -21,6 +26,9 @@ from leap_pipeline.errors import InputError
 
 PAGE = 50
 OPEN = "name"
+NAME_PIXELS = 260
+# Where all have a reason, it is what one looks for.
+EXPLAINED = (RecordingStatus.FAILED, RecordingStatus.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,12 @@ def read(lines: RecordingLines, filters: Filters) -> Shown:
     st.session_state["shown"] = tuple(each.id for each in page.items)
     st.session_state["older"] = page.after
     return Shown(page, held=False)
+
+
+def begin_anew() -> None:
+    """The next list is taken as its address has it."""
+    st.session_state.pop("listed", None)
+    st.session_state["trail"] = []
 
 
 def forget_selection() -> None:
@@ -97,6 +111,7 @@ def _move(cursor: str) -> None:
         st.query_params["after"] = cursor
     else:
         st.query_params.pop("after", None)
+    note_address()
     forget_selection()
     st.rerun()
 
@@ -142,21 +157,22 @@ def _empty(filters: Filters) -> None:
 
 def _columns(filters: Filters, items: Sequence[RecordingLine]) -> dict[str, list[Any]]:
     """Columns of the table, in the order of the lines."""
-    blank = t("Blank")
+    blank, reasons = t("Blank"), [each.reason or "" for each in items]
     found: dict[str, list[Any]] = {
         OPEN: [each.name for each in items],
         "status": [[status_name(each.status), *([blank] if each.blank else [])] for each in items],
-        "start": [each.start_time for each in items],
+        **({"reason": reasons} if filters.status in EXPLAINED else {}),
+        "start": [when(each.start_time) for each in items],
         "length": [clock(each.duration) for each in items],
         "template": [each.template or "" for each in items],
         "source": [each.source or "" for each in items],
         "published": [
             ", ".join(PLATFORM_NAMES[Platform(name)] for name in each.published) for each in items
         ],
-        "reason": [each.reason or "" for each in items],
+        "reason": reasons,
     }
     if filters.status == BIN:
-        found["until"] = [each.until for each in items]
+        found["until"] = [when(each.until) for each in items]
     if filters.owner_id is None:
         found["owner"] = [each.owner or "" for each in items]
     empty = {name for name in ("published", "reason", "template", "source") if not any(found[name])}
@@ -168,15 +184,15 @@ def _config() -> dict[str, Any]:
     colors = [*(COLORS[status] for status in RecordingStatus), "orange"]
     return {
         OPEN: st.column_config.TextColumn(
-            t("Name"), width="medium", pinned=True, help=t("A click on a name opens it.")
+            t("Name"), width=NAME_PIXELS, help=t("A click on a name opens it.")
         ),
         "status": st.column_config.MultiselectColumn(t("Status"), options=names, color=colors),
-        "start": st.column_config.DatetimeColumn(t("Recorded"), timezone=zone().key),
+        "start": st.column_config.TextColumn(t("Recorded")),
         "length": st.column_config.TextColumn(t("Length")),
         "template": st.column_config.TextColumn(t("Template")),
         "source": st.column_config.TextColumn(t("Source")),
         "published": st.column_config.TextColumn(t("Published")),
         "reason": st.column_config.TextColumn(t("Why"), width="large"),
-        "until": st.column_config.DatetimeColumn(t("To be restored until"), timezone=zone().key),
+        "until": st.column_config.TextColumn(t("To be restored until")),
         "owner": st.column_config.TextColumn(t("Owner")),
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from dashboard.addressed import begun, tell
+from dashboard.addressed import begun, moved, note, tell
 from dashboard.app_pages._my_defaults import show_defaults
 from dashboard.app_pages._my_login import show_login
 from dashboard.app_pages._my_notices import show_notices
@@ -26,6 +26,7 @@ LONGEST_DAYS = 36_500
 def show(me: Me) -> None:
     st.title(t("My settings"))
     say()
+    moved("my_settings", {"section": "section"})
     if begun("section", PROFILE, str) not in SECTIONS:
         st.session_state["section"] = PROFILE
     chosen = st.segmented_control(
@@ -38,12 +39,13 @@ def show(me: Me) -> None:
     )
     section = chosen if chosen is not None and chosen in SECTIONS else PROFILE
     tell("section", section, PROFILE)
+    note("my_settings", ["section"])
     SECTIONS[section][1](me)
 
 
 def _profile(me: Me) -> None:
-    verified = t("verified") if me.who.is_verified else t("not verified")
-    st.caption(plain(f"{me.who.email} · {verified}"))
+    confirmed = t("confirmed") if me.who.is_verified else t("not confirmed")
+    st.caption(plain(f"{me.who.email} · {confirmed}"))
     known = time_zones()
     languages = ["", *NAMES]
     with st.form("profile"):

@@ -81,12 +81,12 @@ def _owner(me: Me, number: int) -> str:
 
 
 def _head(me: Me, subject: Subject, view: View) -> DeltaGenerator:
-    """The name, and the row below it."""
+    """The name, what is to be known at once, and the row below for what can be done."""
     row = view.recording
     st.title(plain(row.display_name))
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
     line.badge(status_name(row.status), color=COLORS[RecordingStatus(row.status)])  # type: ignore[arg-type]
-    facts = [when(row.start_time, "medium"), clock(row.duration)]
+    facts = [when(row.start_time), clock(row.duration)]
     if row.input_source is not None:
         facts.append(row.input_source.name)
     facts.append(
@@ -97,7 +97,7 @@ def _head(me: Me, subject: Subject, view: View) -> DeltaGenerator:
     if subject.owner_id != me.user_id:
         facts.append(t("account {id}", id=subject.owner_id))
     line.caption(plain(" · ".join(facts)))
-    return line
+    return st.container(horizontal=True)
 
 
 def _pictures(subject: Subject, view: View) -> None:
@@ -105,7 +105,8 @@ def _pictures(subject: Subject, view: View) -> None:
     with left:
         row = view.recording
         if row.local_video_path or row.processed_video_path:
-            player = f"/recordings/{subject.number}/player?of={_content(view)}"
+            theme = st.context.theme.type or ""
+            player = f"/recordings/{subject.number}/player?theme={theme}&of={_content(view)}"
             st.iframe(player, height=PLAYER_HEIGHT)
         else:
             st.info(t("There is no video yet: it comes with the download."))

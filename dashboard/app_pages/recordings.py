@@ -1,7 +1,7 @@
 """The recordings: the home of daily work.
 
 A rerun reads tables with four statements at most: who is there, what stands around the list, one
-page of it, and the bulk actions that go on.
+page of it, and the bulk actions that go on; or, where a dialog opens, how many it is about.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ REFRESH_SECONDS = 5
 
 def show(me: Me) -> None:
     st.title(t("Recordings"))
+    if narrowing.follow_address():
+        table.begin_anew()
     bulk.confirm(me)
     _list()
 
@@ -48,6 +50,7 @@ def _list(me: Me) -> None:
     if shown.page.items:
         table.pager(shown)
         _export(me, filters)
+    narrowing.note_address()
 
 
 def _export(me: Me, filters: narrowing.Filters) -> None:

@@ -102,7 +102,7 @@ def _facts(row: InputSource) -> None:
         else t("never read to its end")
     )
     if row.is_active and row.next_poll_at is not None:
-        parts.append(t("next {at}", at=when(row.next_poll_at, "short")))
+        parts.append(t("next {at}", at=when(row.next_poll_at)))
     st.caption(" · ".join(parts))
     if row.last_result:
         counts = read_column("input_sources", "last_result", row.last_result).value

@@ -99,6 +99,28 @@ def test_a_rerun_reads_tables_four_times_at_most(desk: Desk) -> None:
         assert len(seen) <= 4, seen
 
 
+def test_a_selection_a_dialog_and_what_goes_on_cost_no_more(desk: Desk) -> None:
+    ada, boss = desk.add(ADA), desk.add(BOSS, role=Role.ADMIN)
+    ids = recordings(desk, ADA, "Algebra", "Logic")
+    with desk.database.system() as session:
+        for asked_by in (ada, boss):
+            asked = {"asked_by": asked_by, "requested_by": "x", "recording_ids": ids, "total": 2}
+            session.add(BulkAction(user_id=ada, action=BulkKind.RUN, **asked))
+    for person, owner in ((ADA, ada), (BOSS, None)):
+        page = desk.open(person, "recordings")
+        assert any(str(each.key).startswith("stop_") for each in page.button)
+        select_rows(page, 1)
+        with reads(desk) as seen:
+            page.run()
+        assert menu(page, "with_selected")
+        assert len(seen) <= 4, seen
+        page.session_state["wanted"] = Wanted(BulkKind.SKIP, Choice(owner, criteria=ALL))
+        with reads(desk) as seen:
+            page.run()
+        assert "**Skip**: 2 recordings" in [each.value for each in page.markdown]
+        assert len(seen) <= 4, seen
+
+
 def test_filters_come_from_the_address_and_stay_in_ones_own_scope(desk: Desk) -> None:
     desk.add(ADA)
     bob = desk.add(BOB)
@@ -167,7 +189,7 @@ def test_only_what_is_allowed_is_offered_and_carried_out(desk: Desk) -> None:
     assert {"Publish", "Delete", "Match with templates again"} <= set(offered)
     assert "Restore" not in offered
     page = desk.open(BOB, "recordings")
-    left = {"Run what is missing", "Run again from a stage", "Skip", "Want again"}
+    left = {"Run what is missing", "Redo from a stage", "Skip", "Want again"}
     assert set(menu(page, "with_all")) == {*left, "Cancel what runs"}
     page.session_state["wanted"] = Wanted(BulkKind.DELETE, Choice(bare, ids=(his,)))
     page.run()
