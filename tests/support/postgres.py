@@ -57,23 +57,23 @@ class TestServer:
         """A fresh database, dropped afterwards whoever is still connected to it."""
         name = f"test_{uuid.uuid4().hex[:12]}"
         template = self.template if migrated else "template0"
+        # Copying files takes a third of the time of writing each page through the log.
         self.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
         try:
             yield self.admin.set(database=name)
         finally:
-            self.drop(name)
-            self.drop(f"{name}_dagster")
+            self.drop(name, f"{name}_dagster")
 
-    def drop(self, name: str) -> None:
+    def drop(self, *names: str) -> None:
         """As the superuser, who may also end an autovacuum that is at work in it."""
-        self.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)),
-            login=self.superuser,
-        )
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        with psycopg.connect(plain(self.superuser), autocommit=True) as connection:
+            for name in names:
+                connection.execute(statement.format(sql.Identifier(name)))
 
     def execute(self, statement: sql.Composed, *, login: URL | None = None) -> None:
         with psycopg.connect(plain(login or self.admin), autocommit=True) as connection:
