@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
@@ -52,7 +54,7 @@ class Routes:
     def routes(self) -> list[BaseRoute]:
         """For a Starlette application."""
         found: list[BaseRoute] = [route for part in self._parts for route in part.routes()]
-        return [*found, Mount("/assets", StaticFiles(directory=ASSETS))]
+        return [*found, Mount("/assets", _Assets(directory=ASSETS))]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -62,3 +64,12 @@ class Routes:
         await self._dagster.close()
         self._connect.close()
         self._zoom.close()
+
+
+class _Assets(StaticFiles):
+    """A browser asks each time whether its copy is good: after an update nobody runs old scripts."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response

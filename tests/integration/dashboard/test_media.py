@@ -41,6 +41,13 @@ def ada(desk: Desk, number: int) -> TestClient:
     return desk.client(ADA)
 
 
+def test_scripts_are_looked_at_again_each_time(ada: TestClient) -> None:
+    script = ada.get("/assets/player.js")
+    assert script.headers["cache-control"] == "no-cache"
+    known = ada.get("/assets/player.js", headers={"If-None-Match": script.headers["etag"]})
+    assert (known.status_code, known.headers["cache-control"]) == (304, "no-cache")
+
+
 def test_a_video_comes_whole_in_parts_or_not_again(ada: TestClient, number: int) -> None:
     url = f"/recordings/{number}/video"
     whole = ada.get(url)
