@@ -10,7 +10,8 @@ from playwright.sync_api import Browser
 from tests.support import browsers
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running, where Dagster wants to run its own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with browsers.browser() as opened:
         yield opened

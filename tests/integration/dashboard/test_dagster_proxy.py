@@ -99,7 +99,7 @@ class Front:
     webserver: Webserver
 
     def headers(self, email: str | None) -> dict[str, str]:
-        found = {"Origin": self.url}
+        found = {"Origin": self.desk.console.settings.public_url}
         if email is not None:
             found["Cookie"] = f"{cookie_name(secure=False)}={self.desk.login(email).token}"
         return found
