@@ -83,7 +83,7 @@ def draw(filters: Filters, shown: Shown) -> tuple[int, ...]:
         column_config=_config(),
     )
     cells = state.selection.cells
-    if cells and cells[0][1] == OPEN and cells[0][0] < len(items):
+    if cells and cells[0][1] == OPEN and 0 <= cells[0][0] < len(items):
         remember_place()
         go_to("recording", id=str(items[cells[0][0]].id))
     return tuple(items[place].id for place in _selected(state) if place < len(items))
