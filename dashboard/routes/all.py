@@ -67,7 +67,7 @@ class Routes:
 
 
 class _Assets(StaticFiles):
-    """A browser asks each time whether its copy is good: after an update nobody runs old scripts."""
+    """Browsers ask each time whether their copy is good: none runs old scripts after an update."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
