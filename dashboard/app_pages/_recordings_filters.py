@@ -34,7 +34,7 @@ SORTS_OF_EVERYBODY = ("newest", "oldest")
 BLANKS = {"": mark("Blank or not"), "yes": mark("Only blank"), "no": mark("Not blank")}
 LONGEST_SEARCH, LONGEST_OWNER = 200, 26
 PLACE = ("status", "q", "template", "source", "blank", "owner", "sort", "after")
-PAGE = "recordings"
+PAGE, OPENED = "recordings", "id"
 DEFAULTS = {"status": EVERYTHING, "sort": "newest", "blank": "", "template": 0, "source": 0}
 
 
@@ -95,6 +95,11 @@ def owner_of(me: Me) -> str | None:
 
 def follow_address() -> bool:
     """As `moved`, for the list."""
+    if OPENED in st.query_params:
+        # Streamlit gives the list's address the recording's number before it leaves for it, and
+        # that is where Back leads.
+        st.query_params.from_dict(place())
+        note(PAGE, ())
     return moved(PAGE, {name: _state(name) for name in PLACE})
 
 
@@ -116,12 +121,11 @@ def place() -> dict[str, str]:
 def draw(me: Me, frame: Frame, owner_id: str | None) -> Filters:
     """Search, order, filters and status chips, as they were in the address or chosen since."""
     chips = st.container()
-    left, middle, right = st.columns([3, 1, 1])
+    left, right = st.columns([3, 2])
     with left:
         text = _search()
-    with middle:
+    with right.container(horizontal=True):
         sort = _sort(owner_id)
-    with right:
         template, source, blank = _more(me, frame, owner_id)
     with chips:
         status = _status_chips(frame)
@@ -157,7 +161,7 @@ def _more(me: Me, frame: Frame, owner_id: str | None) -> tuple[int, int, str]:
         for name in ("template", "source", "blank")
     )
     label = t("Filters") if not set_now else t("Filters ({n})", n=number(set_now))
-    with st.popover(label, key="more", width="stretch"):
+    with st.popover(label, key="more", width="content"):
         if me.is_admin:
             _owner(me, frame, owner_id)
         template, source = 0, 0

@@ -162,6 +162,7 @@ def _columns(filters: Filters, items: Sequence[RecordingLine]) -> dict[str, list
         OPEN: [each.name for each in items],
         "status": [[status_name(each.status), *([blank] if each.blank else [])] for each in items],
         **({"reason": reasons} if filters.status in EXPLAINED else {}),
+        **({"owner": [each.owner or "" for each in items]} if filters.owner_id is None else {}),
         "start": [when(each.start_time) for each in items],
         "length": [clock(each.duration) for each in items],
         "template": [each.template or "" for each in items],
@@ -173,8 +174,6 @@ def _columns(filters: Filters, items: Sequence[RecordingLine]) -> dict[str, list
     }
     if filters.status == BIN:
         found["until"] = [when(each.until) for each in items]
-    if filters.owner_id is None:
-        found["owner"] = [each.owner or "" for each in items]
     empty = {name for name in ("published", "reason", "template", "source") if not any(found[name])}
     return {name: values for name, values in found.items() if name not in empty}
 

@@ -42,7 +42,7 @@ def _profile(me: Me, user: User) -> None:
     shown = first_shown(f"profile:{user.id}", f"name:{user.id}", seen)
     with st.form(f"profile:{user.id}"):
         name = st.text_input(
-            t("Name"),
+            t("Full name"),
             value=user.full_name or "",
             max_chars=255,
             key=shown.key(f"name:{user.id}"),

@@ -112,8 +112,8 @@ def _table(found: Sequence[Person]) -> None:
         height="content",
         alt=t("Users"),
         column_config={
-            "email": st.column_config.TextColumn(t("Address"), pinned=True),
-            "name": st.column_config.TextColumn(t("Name")),
+            "email": st.column_config.TextColumn(t("Address"), pinned=True, width=180),
+            "name": st.column_config.TextColumn(t("Full name")),
             "role": st.column_config.TextColumn(t("Role")),
             "state": st.column_config.TextColumn(t("State")),
             "plan": st.column_config.TextColumn(t("Plan")),
@@ -143,7 +143,7 @@ def _state(each: Person) -> str:
 def _new(me: Me) -> None:
     with st.form("new_user_form", border=False):
         email = st.text_input(t("Address"), type="email", max_chars=255, key="new_email")
-        name = st.text_input(t("Name"), max_chars=255, key="new_name")
+        name = st.text_input(t("Full name"), max_chars=255, key="new_name")
         role = st.selectbox(t("Role"), list(Role), format_func=role_name, key="new_role")
         st.caption(t("The user begins on the Free plan and sets a password by a one-time link."))
         if not st.form_submit_button(t("Create"), type="primary"):

@@ -49,7 +49,7 @@ def _profile(me: Me) -> None:
     known = time_zones()
     languages = ["", *NAMES]
     with st.form("profile"):
-        name = st.text_input(t("Name"), me.who.full_name or "", max_chars=255)
+        name = st.text_input(t("Full name"), me.who.full_name or "", max_chars=255)
         timezone = st.selectbox(
             t("Time zone"),
             known,

@@ -29,6 +29,7 @@ from leap_pipeline.domain.permissions import Permission
 from leap_pipeline.domain.states import RecordingStatus
 from leap_pipeline.errors import NotFound
 from leap_pipeline.services.concurrency import owner_of
+from leap_pipeline.services.directory import names
 from leap_pipeline.services.recording_view import View, load_view
 
 LONGEST_ID = 9
@@ -42,7 +43,7 @@ def show(me: Me) -> None:
         go_to("recordings", **place())
     try:
         number = _asked()
-        owner = _owner(me, number)
+        owner, account = _owner(me, number)
         with me.tenant(owner) as session:
             view = load_view(session, number, datetime.now(UTC))
     except NotFound as error:
@@ -50,7 +51,7 @@ def show(me: Me) -> None:
         st.info(plain(str(error)))
         return
     subject = Subject(owner, number, view.recording.display_name)
-    head = _head(me, subject, view)
+    head = _head(subject, view, account)
     if view.state is DeleteState.HARD_DELETED:
         st.info(t("Its content is gone for good."))
         return
@@ -72,15 +73,17 @@ def _asked() -> int:
     return int(asked)
 
 
-def _owner(me: Me, number: int) -> str:
-    """One's own, and for an admin whoever has it."""
+def _owner(me: Me, number: int) -> tuple[str, str]:
+    """One's own, and for an admin whoever has it, with that account's address."""
     if not me.is_admin:
-        return me.user_id
+        return me.user_id, ""
     with me.console.database.system() as session:
-        return owner_of(session, number) or me.user_id
+        found = owner_of(session, number) or me.user_id
+        others = [] if found == me.user_id else [found]
+        return found, names(session, me.rights, others).get(found, "")
 
 
-def _head(me: Me, subject: Subject, view: View) -> DeltaGenerator:
+def _head(subject: Subject, view: View, account: str) -> DeltaGenerator:
     """The name, what is to be known at once, and the row below for what can be done."""
     row = view.recording
     st.title(plain(row.display_name))
@@ -94,8 +97,8 @@ def _head(me: Me, subject: Subject, view: View) -> DeltaGenerator:
     )
     if row.blank_record:
         facts.append(t("blank"))
-    if subject.owner_id != me.user_id:
-        facts.append(t("account {id}", id=subject.owner_id))
+    if account:
+        facts.append(t("recordings of {name}", name=account))
     line.caption(plain(" · ".join(facts)))
     return st.container(horizontal=True)
 
