@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import httpx
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.util import calc_hash
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
@@ -49,12 +50,22 @@ class Tab:
     session_id: str = ""
     said: list[ForwardMsg] = field(default_factory=list)
 
-    def rerun(self, page: str = "", query: str = "") -> Sequence[ForwardMsg]:
-        """Ask for a rerun of a page, named by its address; all that came till it was over."""
+    def rerun(self, page: str = "", query: str = "", part: str = "") -> Sequence[ForwardMsg]:
+        """Ask for a rerun of a page, named by its address, or of a fragment on it; all that came
+        till it was over.
+        """
         asked = BackMsg()
         asked.rerun_script.query_string = query
-        asked.rerun_script.page_name = page
+        if part:
+            asked.rerun_script.page_script_hash = calc_hash(page)
+            asked.rerun_script.fragment_id = part
+        else:
+            asked.rerun_script.page_name = page
         self.socket.send(asked.SerializeToString())
+        return self.until_finished()
+
+    def until_finished(self) -> Sequence[ForwardMsg]:
+        """All that comes till a run is over."""
         found: list[ForwardMsg] = []
         while True:
             message = ForwardMsg.FromString(self.socket.recv(SECONDS, decode=False))

@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 from sqlalchemy import func, update
 
+from dashboard.texts import translated
 from leap_pipeline.db.models.users import RefreshToken
 from leap_pipeline.errors import TransientError
 from tests.support.accounts import ADA, PASSWORD
@@ -83,3 +84,30 @@ def test_a_token_reaches_the_browser_though_the_database_goes_away_behind_it(
     assert answer.headers["set-cookie"].startswith("leap=")
     monkeypatch.undo()
     assert client.get("/nothing").status_code == 404
+
+
+def test_a_refusal_is_in_the_language_of_the_browser(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.add(ADA)
+    russian = {"Accept-Language": "ru-RU,ru;q=0.9", "Accept": "text/html"}
+    unread = {"content-type": "application/x-www-form-urlencoded"}
+    shown = desk.client().post("/login", content=b"\xff=\xff", headers=russian | unread)
+    unreadable = translated("The form cannot be read: load the page again.", "ru")
+    assert (shown.status_code, unreadable in shown.text) == (400, True)
+
+    def away(_token: str) -> NoReturn:
+        msg = "The database is away."
+        raise TransientError(msg)
+
+    client = desk.client(ADA)
+    monkeypatch.setattr(desk.console.sessions, "check_token", away)
+    told = client.get("/nothing", headers={"Accept-Language": "ru"})
+    sentence = "LEAP cannot look up who you are at the moment: it tries again by itself."
+    assert (told.status_code, told.text) == (503, translated(sentence, "ru"))
+    assert told.text != sentence
+    monkeypatch.undo()
+    monkeypatch.setattr(desk.console.sessions, "refresh", lambda *_: away(""))
+    shown = client.get("/", headers=russian)
+    assert (shown.status_code, 'lang="ru"' in shown.text) == (503, True)
+    assert translated(sentence, "ru") in shown.text

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dashboard.gate import MOST_SOCKETS
-from leap_pipeline.db.engine import Database
-from leap_pipeline.services.users import add_user
-from leap_pipeline.settings import Settings
 from tests.support.accounts import ADA, PASSWORD
-from tests.support.console import served
-from tests.support.postgres import TestServer, urls_of
-from tests.support.tabs import cookie_of, family_in, login, tab, texts
+from tests.support.postgres import TestServer
+from tests.support.served_town import EVE, Town, served_town
+from tests.support.tabs import cookie_of, family_in, tab, texts
 
-EVE = "eve@example.org"
 OPEN = ["/login", "/link/password", "/link/address", "/leave", "/health/live", "/health/ready"]
 OPEN += ["/_stcore/health", "/assets/page.css", "/static/js/nothing.js", "/favicon.png"]
 CLOSED = ["/", "/recordings", "/recording?id=1", "/anything/at/all", "/_stcore/host-config"]
@@ -31,40 +27,46 @@ ELSEWHERE += ["/x\r\nSet-Cookie: y=1"]
 NOTHING = ["/_stcore/metrics", "/_stcore/agent/openapi.json", "/_stcore/script-health-check"]
 NOTHING += ["/component/x/index.html", "/auth/login", "/oauth2callback", "/app/static/x"]
 
-
-@dataclass
-class Town:
-    """A served console with two people, and the browsers that a test opens."""
-
-    url: str
-    opened: list[httpx.Client] = field(default_factory=list)
-
-    def browser(self) -> httpx.Client:
-        self.opened.append(httpx.Client(base_url=self.url, headers={"Origin": self.url}))
-        return self.opened[-1]
-
-    def login(self, email: str) -> httpx.Client:
-        self.opened.append(login(self.url, email))
-        return self.opened[-1]
+# From folders and pages that are open to what is not.
+AROUND = [
+    f"{begin}{step}{end}"
+    for begin in ("/assets/", "/static/", "/health/", "/login/", "/webhooks/")
+    for step in (
+        "../",
+        "%2e%2e/",
+        "..%2f",
+        "%2e%2e%2f",
+        "..\\",
+        "..%5c",
+        "/",
+        "x/../../",
+        "/evil.example/",
+    )
+    for end in ("dagster/", "_stcore/host-config", "recordings/1/video", "asgi.py")
+]
+AROUND += [
+    "/assets/../../asgi.py",
+    "/assets/%2e%2e/%2e%2e/pages.py",
+    "/assets//etc/passwd",
+    "/assets/..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+    "/static/..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+    "/static//etc/passwd",
+    "/assets/%00",
+    "/health/live%00/../../dagster/",
+    "//dagster/",
+    "/./dagster/",
+    "/%64agster/",
+    "/_stcore/../dagster/",
+    "http://evil.example/dagster/",
+]
+INSIDE = (b"root:x:", b"import ", b"Dagster")
+MEGABYTE = 10**6
 
 
 @pytest.fixture(scope="module")
 def town(postgres_server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("console")
-    with postgres_server.database() as url:
-        settings = Settings(
-            home=folder / "home",
-            storage_root=folder / "storage",
-            database_url=url.render_as_string(hide_password=False),
-        )
-        database = Database(urls_of(url))
-        with database.system() as session:
-            add_user(session, ADA, "Ada", password=PASSWORD)
-            add_user(session, EVE, "Eve", password=PASSWORD)
-        database.dispose()
-        settings.home.mkdir()
-        with served(settings, folder / "log") as address:
-            yield Town(address)
+    with served_town(postgres_server, tmp_path_factory.mktemp("console")) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -202,7 +204,7 @@ def test_what_only_reads_may_be_a_link_of_another_site_and_nothing_else(town: To
         assert client.get(path, headers=fetched).status_code == 403
     framed = followed | {"Sec-Fetch-Dest": "iframe"}
     assert client.get("/recordings", headers=framed).status_code == 403
-    assert client.get("/recordings", headers=followed).status_code == 200
+    assert client.get("/sources", headers=followed).status_code == 200
 
 
 def test_a_file_goes_to_ones_own_session_alone(town: Town) -> None:
@@ -249,3 +251,72 @@ def test_what_somebody_sees_is_kept_by_nobody_else(town: Town) -> None:
     for path in ("/", "/media/x.png", "/recordings"):
         kept = client.get(path, headers={"Accept": "text/html"}).headers["cache-control"]
         assert "no-store" in kept
+
+
+@pytest.mark.parametrize("who", ["nobody", ADA])
+def test_no_way_round_leads_to_what_is_not_open(town: Town, who: str) -> None:
+    """Whatever an address looks like, it is judged as it is routed."""
+    cookie = None if who == "nobody" else cookie_of(town.login(ADA))
+    for target in AROUND:
+        status, leads_to, said = town.raw(target, cookie)
+        assert status in (200, 301, 303, 307, 400, 401, 404, 405), (status, target)
+        assert not leads_to or re.match(r"/(?![/\\])", leads_to), (target, leads_to)
+        is_frame = said.startswith(b"<!")  # the login's, or Streamlit's empty page
+        assert cookie or status != 200 or is_frame, (target, said[:200])
+        assert not any(each in said for each in INSIDE if not is_frame), (target, said[:200])
+
+
+def test_a_part_of_a_page_ends_with_the_right_to_its_page(town: Town) -> None:
+    """It reruns alone: nothing but itself asks whether the page is still allowed."""
+    client = town.login(ADA)
+    page = "connections"
+    try:
+        with tab(town.url, cookie_of(client)) as opened:
+            said = opened.rerun(page)
+            assert "Connect YouTube" in texts(said)
+            (part,) = {each.auto_rerun.fragment_id for each in said if each.HasField("auto_rerun")}
+            assert "No account is connected" in texts(opened.rerun(page, part=part))
+            town.permit(ADA, can_manage_credentials=False)
+            said = opened.rerun(page, part=part)
+            assert "No account is connected" not in texts(said)
+            # The whole page is drawn anew, and is another one.
+            assert "Part of a name" in texts(opened.until_finished())
+    finally:
+        town.permit(ADA, can_manage_credentials=True)
+
+
+def test_a_file_for_a_page_is_as_large_as_is_allowed_and_no_larger(town: Town) -> None:
+    client = town.login(ADA)
+    with tab(town.url, cookie_of(client)) as opened:
+        opened.rerun()
+        there = f"/_stcore/upload_file/{opened.session_id}/x"
+        client.get("/_stcore/health")
+        token = {"X-Xsrftoken": client.cookies["_streamlit_xsrf"]}
+        small = client.put(there, files={"file": b"x"}, headers=token)
+        assert small.status_code == 204, small.text
+        assert client.put(there, files={"file": b"x"}).status_code == 403
+        for place in range(9):
+            answer = client.put(f"{there}{place}", files={"file": b"x"}, headers=token)
+            assert answer.status_code == 204
+        told = {"Content-Type": "multipart/form-data; boundary=b", **token}
+
+        def endless() -> Iterator[bytes]:
+            yield b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+            for _ in range(100):
+                yield b"x" * MEGABYTE
+
+        try:
+            answer = client.put(there, content=endless(), headers=told)
+        except httpx.WriteError:
+            return  # cut off while it was still sending
+        assert answer.status_code == 413
+
+
+def test_a_message_beyond_any_page_ends_its_websocket(town: Town) -> None:
+    with tab(town.url, cookie_of(town.login(ADA))) as opened:
+        opened.rerun()
+        opened.socket.send(b"x" * 5 * MEGABYTE)
+        with pytest.raises(ConnectionClosed) as ended:
+            opened.until_finished()
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 1009
