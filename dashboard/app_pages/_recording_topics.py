@@ -65,10 +65,7 @@ def _editor(me: Me, subject: Subject, view: View, document: TopicsDocument | Non
     elif active.model == MANUAL:
         st.caption(t("Written by hand: no run takes their place."))
     if active is not None and active.id != begun.version:
-        st.warning(t("Other topics count by now; what you write here takes their place."))
-        if st.button(t("Load them, without what is written here"), key="load_topics"):
-            _forget()
-            st.rerun()
+        _say_there_are_others(begun)
     key = begun.key
     with st.form("topics"):
         main = st.text_input(
@@ -106,6 +103,19 @@ def _editor(me: Me, subject: Subject, view: View, document: TopicsDocument | Non
 
     if wanted:
         attempt(act)
+
+
+def _say_there_are_others(begun: Begun) -> None:
+    """Mostly nobody has written anything yet: a run found the first while the page was open."""
+    if begun.version is None:
+        st.info(t("Topics were found meanwhile: load them before you write your own."))
+        label = t("Load them")
+    else:
+        st.warning(t("Other topics count by now; what you write here takes their place."))
+        label = t("Load them, without what is written here")
+    if st.button(label, key="load_topics"):
+        _forget()
+        st.rerun()
 
 
 def _begun(subject: Subject, document: TopicsDocument | None) -> Begun:
