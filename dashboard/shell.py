@@ -17,6 +17,17 @@ from leap_pipeline.errors import NotFound
 from leap_pipeline.supervisor.status import daemon_alive
 
 MOST_COUNTED = 100
+# Streamlit writes white on the primary colour, which in the dark has to be a light one: it is the
+# colour of chosen texts too.
+STYLE = """
+<style>
+@media (prefers-color-scheme: dark) {
+  [data-testid^="stBaseButton-primary"]:not(:disabled), [data-baseweb="tag"] * {
+    color: #0a0d12 !important;
+  }
+}
+</style>
+"""
 Pages = Mapping[str, StreamlitPage]
 
 
@@ -24,6 +35,7 @@ def main() -> None:
     """One rerun of the whole page."""
     forget_dialog()
     st.set_page_config(page_title="LEAP", page_icon="/assets/icon.png", layout="wide")
+    st.html(STYLE)
     with guarded(), entered() as me:
         allowed = [page for page in all_pages() if page.allows(me)]
         made = {page.name: _made(page, me, default=page is allowed[0]) for page in allowed}

@@ -64,7 +64,8 @@ def _config(me: Me, row: BaseConfig) -> None:
                 st.badge(t("Off"), color="gray")
         if row.description:
             st.caption(plain(row.description))
-        st.code(_json(row.config_data), language="json", wrap_lines=True)
+        # Colours of a language would be too pale on white.
+        st.code(_json(row.config_data), language=None, wrap_lines=True)
         with st.container(horizontal=True), guarded():
             if st.button(t("Edit"), key=f"edit:{row.id}"):
                 _edit(row.id, row.updated_at)
