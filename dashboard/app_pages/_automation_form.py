@@ -20,6 +20,7 @@ from dashboard.texts import ago, t, when, zone
 from dashboard.words import plain
 from leap_pipeline.db.models.users import User
 from leap_pipeline.db.repositories.catalogue import AutomationJobs, Sources, Templates
+from leap_pipeline.domain.crontab_fields import MINUTE
 from leap_pipeline.domain.due_times import crontab_of
 from leap_pipeline.errors import InputError, StaleChange
 from leap_pipeline.services.job_lists import plan_schedule
@@ -131,7 +132,8 @@ def _preview(
                 beyond_plan=beyond,
             )
     except InputError as error:
-        st.error(plain(str(error)))
+        # It names the column; on the page that is the field.
+        st.error(plain(str(error).replace(f"`{MINUTE.column}`", f"“{t('Minutes')}”")))
         return
     lines = [f"- {when(each, 'EEE d MMM y, HH:mm:ss')} ({ago(each)})" for each in planned.next]
     st.markdown(t("**It is due next** (times in {zone}):", zone=plain(zone().key)))

@@ -65,12 +65,15 @@ def rematch(me: Me, owner: Owner, template_id: int) -> None:
 
 
 def _untouched(changes: Changes) -> list[str]:
-    return [
-        tn("{n} keeps it.", "{n} keep it.", changes.kept),
-        tn("{n} has another template.", "{n} have another template.", changes.of_others),
-        tn("{n} waits for an older one.", "{n} wait for an older one.", changes.left_to_older),
-        tn("{n} fits none.", "{n} do not fit it and have none.", changes.unmatched),
-    ]
+    kept, others = changes.kept, changes.of_others
+    older, unmatched = changes.left_to_older, changes.unmatched
+    told = (
+        (kept, tn("{n} keeps it.", "{n} keep it.", kept)),
+        (others, tn("{n} has another template.", "{n} have another template.", others)),
+        (older, tn("{n} waits for an older one.", "{n} wait for an older one.", older)),
+        (unmatched, tn("{n} fits none.", "{n} do not fit it and have none.", unmatched)),
+    )
+    return [said for count, said in told if count]
 
 
 def _names(title: str, names: Mapping[int, str], total: int) -> None:

@@ -215,7 +215,7 @@ def _near(near: list[NearLimit]) -> None:
         height="content",
         alt=t("Near a limit"),
         column_config={
-            "email": st.column_config.TextColumn(t("User"), pinned=True),
+            "email": st.column_config.TextColumn(t("User"), pinned=True, width=160),
             "plan": st.column_config.TextColumn(t("Plan")),
             "share": st.column_config.ProgressColumn(
                 t("Used"), format="%.0f%%", min_value=0, max_value=100
