@@ -93,7 +93,7 @@ class Furnished:
 
     def of(self, page: str) -> int | str:
         """What `id` in that page's address names."""
-        return {
+        named: dict[str, int | str] = {
             "template": self.template,
             "templates": self.template,
             "presets": self.preset,
@@ -101,7 +101,8 @@ class Furnished:
             "sources": self.source,
             "connections": self.credential,
             "user": self.user_id,
-        }.get(page, self.recording)
+        }
+        return named.get(page, self.recording)
 
 
 def furnish(desk: Desk, email: str, said: str, **shared: Any) -> Furnished:

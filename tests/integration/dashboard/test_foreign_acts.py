@@ -285,10 +285,10 @@ def test_a_selection_beyond_the_rows_opens_nothing(town: Neighbours) -> None:
     none = {"rows": [-1, 10**9], "columns": [], "cells": [[-1, "name"], [10**9, "name"]]}
     for email, page in ((ADA, "recordings"), (BOSS, "users"), (ADA, "templates"), (ADA, "presets")):
         opened = town.desk.open(email, page)
-        tables = [table for table in opened.dataframe if table.key]
-        assert tables, page
-        for table in tables:
-            opened.session_state[table.key] = {"selection": none}
+        keys = [table.key for table in opened.dataframe if table.key]
+        assert keys, page
+        for key in keys:
+            opened.session_state[key] = {"selection": none}
         opened.run()
         assert not opened.exception, opened.exception[0].stack_trace
         assert opened.title[0].value.lower() == page
@@ -321,13 +321,14 @@ def test_who_is_no_admin_is_refused_before_anything_is_looked_at(module: str) ->
 
 def test_a_plan_is_given_by_admins_alone(town: Neighbours) -> None:
     change = Change(town.editor(EVE).actor, datetime.now(UTC))
-    for give in (
+    gifts: list[Callable[[Session], Any]] = [
         lambda session: assign_plan(session, town.ada.user_id, "Free", change=change),
         lambda session: set_overrides(session, town.ada.user_id, {"storage_gb": 1}, change=change),
         lambda session: set_pay_as_you_go(
             session, town.ada.user_id, enabled=True, monthly_limit=None, change=change
         ),
-    ):
+    ]
+    for give in gifts:
         with (
             pytest.raises(UserActionError, match="Only an admin"),
             town.desk.database.system() as session,
