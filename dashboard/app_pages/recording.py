@@ -107,7 +107,9 @@ def _pictures(subject: Subject, view: View) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         row = view.recording
-        if row.local_video_path or row.processed_video_path:
+        if view.state is not DeleteState.ACTIVE:
+            st.info(t("Restore it to watch it."))
+        elif row.local_video_path or row.processed_video_path:
             theme = st.context.theme.type or ""
             player = f"/recordings/{subject.number}/player?theme={theme}&of={_content(view)}"
             st.iframe(player, height=PLAYER_HEIGHT)
