@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,12 +46,11 @@ CLOCKS = """{
 
 
 @dataclass
-class Clockwork:
+class LeapUp:
     """One home; `up` starts it, `close` ends it."""
 
     settings: Settings
-    database: Database
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def up(self) -> None:
         environment: dict[str, object] = {
@@ -99,6 +98,29 @@ class Clockwork:
     def log(self, part: str) -> str:
         return (self.settings.home / "logs" / f"{part}.log").read_text()
 
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Dagster's answer; an empty one while its webserver is not up."""
+        try:
+            answer = httpx.post(
+                f"{webserver_url(self.settings)}/graphql",
+                json={"query": query, "variables": variables},
+                timeout=60,
+                trust_env=False,
+            )
+            document: dict[str, Any] = answer.raise_for_status().json()
+        except httpx.HTTPError:
+            return {}
+        assert not document.get("errors"), document["errors"]
+        found: dict[str, Any] = document["data"]
+        return found
+
+
+@dataclass
+class Clockwork(LeapUp):
+    """And its database."""
+
+    database: Database
+
     def owner(self, email: str = "owner@example.org", plan: str = "Enterprise") -> str:
         with self.database.system() as session:
             user = add_user(session, email)
@@ -136,22 +158,6 @@ class Clockwork:
                     .order_by(AutomationFiring.due_at)
                 )
             )
-
-    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Dagster's answer; an empty one while its webserver is not up."""
-        try:
-            answer = httpx.post(
-                f"{webserver_url(self.settings)}/graphql",
-                json={"query": query, "variables": variables},
-                timeout=60,
-                trust_env=False,
-            )
-            document: dict[str, Any] = answer.raise_for_status().json()
-        except httpx.HTTPError:
-            return {}
-        assert not document.get("errors"), document["errors"]
-        found: dict[str, Any] = document["data"]
-        return found
 
     def clocks(self) -> dict[str, dict[str, Any]]:
         """Every schedule and sensor of the automations by name; empty while none is loaded."""

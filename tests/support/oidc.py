@@ -115,9 +115,12 @@ class Oidc:
 
 
 @contextmanager
-def running(*, seconds: int = 2) -> Iterator[Oidc]:
-    """The server with access tokens that live so long, until the block ends."""
-    command = ["node", str(SCRIPT), str(seconds), PUBLIC]
+def running(*, seconds: int = 2, public: str = PUBLIC) -> Iterator[Oidc]:
+    """The server with access tokens that live so long, until the block ends.
+
+    It sends browsers back to `public`.
+    """
+    command = ["node", str(SCRIPT), str(seconds), public]
     child = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=NODE_FOLDER
     )
