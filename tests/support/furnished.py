@@ -57,6 +57,7 @@ FORMED = {
     "external_id",
     "fact",
     "hashed_password",
+    "path",
     "search_name",
     "session",
     "skip_reason",  # says that a recording is skipped
@@ -314,6 +315,8 @@ def _beside(
         refusals=[{"recording_id": done, "sentence": said}],
         recording_ids=[done, failed],
         parameters={"reason": said},
+        state="done",  # or a console that is served would carry it out
+        finished_at=datetime.now(UTC),
     )
     run = {"user_id": user_id, "phase": "prepare", "reason": said, "requested_by": said[:255]}
     session.add_all(
