@@ -94,10 +94,10 @@ def pager(shown: Shown) -> None:
     trail: list[str] = st.session_state.setdefault("trail", [])
     here = st.query_params.get("after")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if here and st.button(t("Back"), key="newer"):
+        if here and st.button(t("Previous page"), key="newer"):
             before = trail.pop() if trail else ""
             _move(before)
-        if shown.page.after and st.button(t("More"), key="older_page"):
+        if shown.page.after and st.button(t("Next page"), key="older_page"):
             trail.append(here or "")
             _move(shown.page.after)
         n = len(shown.page.items)
@@ -153,6 +153,9 @@ def _empty(filters: Filters) -> None:
         st.info(t("No recording meets this: change the search or the filters."))
     else:
         st.info(t("There are no recordings yet: connect a source, or upload a file."))
+        with st.container(horizontal=True):
+            for name in ("sources", "upload"):
+                st.page_link(st.session_state["pages"][name])
 
 
 def _columns(filters: Filters, items: Sequence[RecordingLine]) -> dict[str, list[Any]]:

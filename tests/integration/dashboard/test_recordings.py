@@ -297,3 +297,28 @@ def test_the_rest_can_be_stopped_on_the_page(desk: Desk) -> None:
     assert not page.exception
     assert actions(desk)[0].state == "cancelled"
     assert f"{ADA} cancelled the rest." in [each.value for each in page.text]
+
+
+def test_the_address_counts_where_the_browser_goes_back(desk: Desk) -> None:
+    desk.add(ADA)
+    recordings(desk, ADA, "Algebra")
+    recordings(desk, ADA, "Logic", status="SKIPPED", skip_reason="a test")
+    page = desk.open(ADA, "recordings", status="SKIPPED", q="logic")
+    assert names(page) == ["Logic"]
+    page.query_params.clear()
+    page.run()
+    assert set(names(page)) == {"Logic", "Algebra"}
+    assert dict(page.query_params) == {}
+    page.session_state["list_place"] = {"status": "SKIPPED"}
+    page.query_params["id"] = "7"  # Back from a recording, as Streamlit leaves the address
+    page.run()
+    assert names(page) == ["Logic"]
+    assert dict(page.query_params) == {"status": "SKIPPED"}
+
+
+def test_the_list_has_its_own_name_too(desk: Desk) -> None:
+    desk.add(ADA)
+    client = desk.client(ADA)
+    for query in ("", "?status=FAILED&q=%2F%2Fevil.example"):
+        answer = client.get(f"/recordings{query}")
+        assert (answer.status_code, answer.headers["location"]) == (307, f"/{query}")
