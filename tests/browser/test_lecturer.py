@@ -192,7 +192,7 @@ PAGES = (
 def test_axe_finds_nothing_serious(ada: Look, place: Place, address: str) -> None:
     page = go(ada, address.format(recording=place.recording))
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(200)
         assert ada.violations() == [], scheme
     page.emulate_media(color_scheme="light")

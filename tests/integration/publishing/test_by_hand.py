@@ -65,7 +65,7 @@ def doubt(fakes: Fakes) -> str:
 def settle(fakes: Fakes, named: str, who: Editor) -> str | None:
     studio = fakes.studio
     video = settle_upload(desk(fakes), studio.bench.user_id, studio.recording, V, named, who)
-    return video and video.video_id
+    return video.video_id if video is not None else None
 
 
 def stranger(fakes: Fakes) -> int:
