@@ -12,7 +12,14 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from dashboard.app_pages._template_fields import of_platform
-from dashboard.app_pages._template_state import METADATA, OUTPUT, RULES, Editing, Typed
+from dashboard.app_pages._template_state import (
+    ACTIVE,
+    METADATA,
+    OUTPUT,
+    RULES,
+    Editing,
+    Typed,
+)
 from dashboard.app_pages._template_verdicts import verdicts
 from dashboard.fields import Kind, told_apart
 from dashboard.pictures import small_picture
@@ -102,7 +109,7 @@ def _which(editing: Editing, typed: Typed, found: Taken | None) -> None:
         st.write(t("Nothing yet: say under “Recordings” what their names have in common."))
     elif not (found.mapped or found.unmapped or found.kept):
         st.write(t("No recording fits these rules."))
-    _told(editing, found)
+    _told(editing, typed, found)
     if found.left_to_older:
         st.caption(
             tn(
@@ -113,27 +120,14 @@ def _which(editing: Editing, typed: Typed, found: Taken | None) -> None:
         )
 
 
-def _told(editing: Editing, found: Taken) -> None:
+def _told(editing: Editing, typed: Typed, found: Taken) -> None:
     """The recordings that it has, gets and loses."""
     kept, gets, loses = found.kept, found.mapped, found.unmapped
     if kept:
         said = tn("It has {n} recording and keeps it", "It has {n} recordings and keeps them", kept)
         _named(said, found.names["kept"], kept)
     if gets:
-        said = (
-            tn(
-                "It takes {n} recording when it is created",
-                "It takes {n} recordings when it is created",
-                gets,
-            )
-            if editing.template_id is None
-            else tn(
-                "A rematch would give it {n} recording",
-                "A rematch would give it {n} recordings",
-                gets,
-            )
-        )
-        _named(said, found.names["mapped"], gets)
+        _named(_gets(editing, typed, gets), found.names["mapped"], gets)
     if loses:
         said = tn(
             "A rematch would take {n} recording from it",
@@ -141,6 +135,24 @@ def _told(editing: Editing, found: Taken) -> None:
             loses,
         )
         _named(said, found.names["unmapped"], loses)
+
+
+def _gets(editing: Editing, typed: Typed, count: int) -> str:
+    if typed.state != ACTIVE:
+        return tn(
+            "Once it is active it takes {n} recording",
+            "Once it is active it takes {n} recordings",
+            count,
+        )
+    if editing.template_id is None:
+        return tn(
+            "It takes {n} recording when it is created",
+            "It takes {n} recordings when it is created",
+            count,
+        )
+    return tn(
+        "A rematch would give it {n} recording", "A rematch would give it {n} recordings", count
+    )
 
 
 def _named(title: str, names: Mapping[int, str], total: int) -> None:

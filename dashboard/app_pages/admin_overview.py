@@ -93,7 +93,8 @@ def _failures(found: Overview) -> None:
         st.success(t("Nothing has failed."))
         return
     named = [
-        (step_name(name) or t("Elsewhere"), float(count)) for name, count in found.failures.items()
+        (step_name(stage) if stage else t("Elsewhere"), float(count))
+        for stage, count in found.failures.items()
     ]
     rows(t("Failures by stage"), named, color=RED)
 

@@ -120,7 +120,7 @@ def _failed(health: Health) -> None:
     st.dataframe(
         {
             "count": [count for _, _, count in health.failed],
-            "stage": [step_name(stage) for stage, _, _ in health.failed],
+            "stage": [step_name(stage) if stage else "" for stage, _, _ in health.failed],
             "reason": [reason for _, reason, _ in health.failed],
         },
         hide_index=True,

@@ -83,6 +83,9 @@ def test_a_template_is_made_with_its_preview_and_takes_what_fits(desk: Desk) -> 
     assert "Lecture: ‹script›alert(1)‹/script› **Graphs**" in told
     assert "<script>alert" not in told
     assert not rows(desk, user_id)
+    page.segmented_control(key="t1:state").set_value("draft").run()
+    assert "Once it is active it takes 1 recording" in said(page)
+    page.segmented_control(key="t1:state").set_value("active")
 
     page.button(key="t1:save").click().run()
     row = rows(desk, user_id)["Graphs"]
