@@ -7,10 +7,12 @@ import pytest
 from dashboard import shell
 from dashboard.pages import all_pages
 from leap_pipeline.domain.permissions import Permission, Role
+from leap_pipeline.domain.states import RunState
 from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.users import set_active
 from leap_pipeline.supervisor.status import daemon_alive
 from tests.support.accounts import ADA
+from tests.support.bench import Bench
 from tests.support.console import Desk
 
 BOSS = "boss@example.org"
@@ -67,3 +69,18 @@ def test_a_page_says_that_nobody_carries_out_what_is_asked_for(
     page = desk.open(ADA, "")
     assert [each.value for each in page.title] == ["Recordings"]
     assert "Dagster is not running" in page.warning[0].value
+
+
+def test_what_is_asked_for_while_dagster_is_down_is_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_id = desk.add(ADA)
+    slug = desk.console.sessions.check(desk.login(ADA).family_id).user_slug
+    bench = Bench(desk.database, desk.console.storage, user_id, slug)
+    number = bench.recording(download_status="COMPLETED")
+    monkeypatch.setattr(shell, "daemon_alive", daemon_alive)
+    page = desk.open(ADA, "recording", id=str(number))
+    assert "Dagster is not running" in page.warning[0].value
+    page.button(key="act_run").click().run()
+    assert not page.error
+    assert bench.run(number).state == RunState.QUEUED

@@ -143,13 +143,6 @@ def test_a_disk_that_fills_up_meanwhile_ends_it(
     assert left(desk) == []
 
 
-def test_nobody_sends_any_number_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.add(ADA)
-    monkeypatch.setattr(uploads, "MOST_AT_ONCE", 0)
-    answer = upload(desk, b"x")
-    assert (answer.status_code, "already" in answer.text) == (429, True)
-
-
 def test_another_site_uploads_nothing(desk: Desk, clip: Path) -> None:
     desk.add(ADA)
     assert upload(desk, clip.read_bytes(), Origin="https://evil.test").status_code == 403
