@@ -180,9 +180,7 @@ PAGES = (
     "recording?id={recording}",
     "upload",
     "my_usage",
-    "my_settings",
     "my_settings?section=defaults",
-    "my_settings?section=notices",
     "my_settings?section=login",
     "notices",
 )
