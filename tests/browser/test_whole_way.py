@@ -90,7 +90,7 @@ def test_the_whole_way_of_a_lecture(story: Story, chromium: Browser) -> None:
 
 
 def is_dagsters_own(complaint: str) -> bool:
-    """Its pages complain of its own answers on a busy machine; what we refuse them is our affair."""
+    """Its pages complain of its own answers on a busy machine; what we refuse them is ours."""
     return "/dagster/" in complaint and "Security Policy" not in complaint
 
 
