@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -49,7 +50,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def plan(bench: Bench, name: str, at: datetime | None = None, **dates: datetime) -> None:
+def plan(bench: Bench, name: str, at: datetime | None = None, **dates: Any) -> None:
     with bench.database.system() as session:
         change = Change(SYSTEM, at or now())
         assign_plan(session, bench.user_id, name, change=change, **dates)

@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 Acts = Callable[[Session, Change], bool]
 
 
-def plus(bench: Bench, **dates: datetime | None) -> Acts:
+def plus(bench: Bench, **dates: Any) -> Acts:
     return lambda session, change: assign_plan(
         session, bench.user_id, "Plus", change=change, **dates
     )
