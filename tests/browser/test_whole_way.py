@@ -251,6 +251,7 @@ def the_automation_runs_it_and_the_page_follows(story: Story) -> None:
     uma = story.uma
     uma.goes_to("Automation")
     uma.presses("Open")
+    uma.reads("Every night")
     uma.presses("Run now")
     uma.is_told("It is fired")
     uma.opens(f"/recording?id={story.recording}")
