@@ -10,9 +10,9 @@ from leap_pipeline.domain.holds import HoldKind
 from leap_pipeline.domain.permissions import Permission, Rights
 from leap_pipeline.errors import InputError, NotFound, UserActionError
 from leap_pipeline.services.audit import SYSTEM
+from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.holds import hold
 from leap_pipeline.services.platform_accounts import PlatformAccounts
-from leap_pipeline.services.credentials import Editor
 from leap_pipeline.services.published_by_hand import Desk, publish, retract_video, settle_upload
 from leap_pipeline.services.users import add_user
 from tests.support.studio import V
