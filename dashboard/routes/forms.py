@@ -26,8 +26,18 @@ class Refused(Exception):
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields, of which the last of a name counts; raises `Refused`."""
+    found = await read_body(request)
+    try:
+        text = found.decode("utf-8")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise Refused(400, mark("The form cannot be read: load the page again.")) from None
+
+
+async def read_body(request: Request) -> bytes:
+    """A form as it was sent; raises `Refused`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != FORM:
+    if kind not in ("", FORM):
         raise Refused(415, f"Send the form as {FORM}.")
     found = bytearray()
     try:
@@ -38,8 +48,4 @@ async def read_form(request: Request) -> dict[str, str]:
                     raise Refused(413, f"The form is larger than {LARGEST_FORM} bytes.")
     except TimeoutError:
         raise Refused(408, mark("The form did not arrive in time: send it again.")) from None
-    try:
-        text = found.decode("utf-8")
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
-    except ValueError:
-        raise Refused(400, mark("The form cannot be read: load the page again.")) from None
+    return bytes(found)

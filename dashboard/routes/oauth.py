@@ -12,7 +12,6 @@ session's cookie has to be SameSite=Lax: a Strict one is not sent on the way bac
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from dashboard.routes.forms import Refused, read_body
 from leap_pipeline.errors import InputError, LeapError, MustWaitError, TransientError
 from leap_pipeline.oauth.pages import Page, fragment_page, page
 from leap_pipeline.oauth.platform import Returned
@@ -35,16 +35,6 @@ logger = logging.getLogger(__name__)
 Who = Callable[[Request], Visitor | None]
 """The person and the browser session of a request; None: nobody is logged in."""
 Done = Callable[[CredentialView], None]
-
-LARGEST_BODY = 16 * 1024
-LONGEST_SECONDS = 10.0
-FORM = "application/x-www-form-urlencoded"
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
 
 
 class OAuthRoutes:
@@ -101,7 +91,7 @@ class OAuthRoutes:
     async def _brought(self, request: Request) -> Response:
         async def act() -> Response:
             if _login(request) is not Login.VK_IMPLICIT:
-                raise _Refused(405, "This address is only read: begin at LEAP's own page.")
+                raise Refused(405, "This address is only read: begin at LEAP's own page.")
             form, visitor = await self._posted(request)
             returned = returned_from(form.get("answer", ""))
             return await self._finished(visitor, Login.VK_IMPLICIT, returned)
@@ -133,7 +123,7 @@ class OAuthRoutes:
     async def _answered(self, act: Callable[[], Awaitable[Response]]) -> Response:
         try:
             return await act()
-        except _Refused as refused:
+        except Refused as refused:
             return self._page(refused.status, "Not connected", str(refused))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
@@ -147,7 +137,7 @@ class OAuthRoutes:
     async def _visitor(self, request: Request) -> Visitor:
         visitor = await run_in_threadpool(self._who, request)
         if visitor is None:
-            raise _Refused(401, "Nobody is logged in here: log in to LEAP, then connect again.")
+            raise Refused(401, "Nobody is logged in here: log in to LEAP, then connect again.")
         return visitor
 
     async def _posted(self, request: Request) -> tuple[dict[str, str], Visitor]:
@@ -156,12 +146,9 @@ class OAuthRoutes:
         told = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "same-origin")
         if told not in (None, own) or site != "same-origin":
-            raise _Refused(403, "This was sent from another site: begin at LEAP's own page.")
+            raise Refused(403, "This was sent from another site: begin at LEAP's own page.")
         visitor = await self._visitor(request)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in ("", FORM):
-            raise _Refused(415, f"Send the form as {FORM}.")
-        return fields_of((await _body(request)).decode("utf-8", "replace")), visitor
+        return fields_of((await read_body(request)).decode("utf-8", "replace")), visitor
 
 
 _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -176,7 +163,7 @@ def _login(request: Request) -> Login:
         return Login(request.path_params["login"])
     except ValueError:
         names = ", ".join(Login)
-        raise _Refused(404, f"Nobody logs in there: use one of {names}.") from None
+        raise Refused(404, f"Nobody logs in there: use one of {names}.") from None
 
 
 def _number(text: str | None) -> int | None:
@@ -195,16 +182,3 @@ def _status(error: LeapError) -> int:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-async def _body(request: Request) -> bytes:
-    found = bytearray()
-    try:
-        async with asyncio.timeout(LONGEST_SECONDS):
-            async for piece in request.stream():
-                found += piece
-                if len(found) > LARGEST_BODY:
-                    raise _Refused(413, f"The form is larger than {LARGEST_BODY} bytes.")
-    except TimeoutError:
-        raise _Refused(408, "The form did not arrive in time: send it again.") from None
-    return bytes(found)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -125,6 +126,27 @@ def make_desk(database: Database, settings: Settings, patch: pytest.MonkeyPatch)
     # Every run of an AppTest would read what each installed package says of itself: 0.3 s.
     patch.setattr(manifest_scanner, "scan_component_manifests", list)
     return Desk(console)
+
+
+def upload_scope(token: str, **headers: str) -> dict[str, Any]:
+    """An ASGI scope of an upload, for tests that send its body as no client would."""
+    sent = {"origin": ORIGIN, "host": "testserver", "cookie": f"leap={token}"} | headers
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/uploads",
+        "raw_path": b"/uploads",
+        "query_string": b"name=x.mkv",
+        "root_path": "",
+        "headers": [
+            (name.replace("_", "-").encode(), text.encode()) for name, text in sent.items()
+        ],
+        "client": ("127.0.0.1", 5000),
+        "server": ("testserver", 80),
+    }
 
 
 @contextmanager

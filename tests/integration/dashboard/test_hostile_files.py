@@ -24,7 +24,7 @@ from leap_pipeline.services.audit import SYSTEM
 from leap_pipeline.services.thumbnails import add_thumbnail
 from tests.support.accounts import ADA
 from tests.support.clips import make_clip
-from tests.support.console import ORIGIN, Desk
+from tests.support.console import Desk, upload_scope
 from tests.support.neighbours import empty_desk
 from tests.support.postgres import TestServer
 
@@ -157,21 +157,6 @@ class Sending:
     said: bytes = b""
 
     async def run(self) -> None:
-        headers = {"origin": ORIGIN, "host": "testserver", "cookie": f"leap={self.token}"}
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": "POST",
-            "scheme": "http",
-            "path": "/uploads",
-            "raw_path": b"/uploads",
-            "query_string": b"name=x.mkv",
-            "root_path": "",
-            "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
-            "client": ("127.0.0.1", 5000),
-            "server": ("testserver", 80),
-        }
         halves = [self.content[:1000], self.content[1000:]]
 
         async def receive() -> dict[str, Any]:
@@ -186,7 +171,7 @@ class Sending:
             self.status = message.get("status", self.status)
             self.said += message.get("body", b"")
 
-        await self.app(scope, receive, send)
+        await self.app(upload_scope(self.token), receive, send)
 
 
 def test_nobody_sends_more_than_so_many_at_once(desk: Desk, clip: bytes) -> None:

@@ -21,7 +21,7 @@ from leap_pipeline.services import uploads as upload_service
 from leap_pipeline.services.audit import AuditFilter, entries
 from tests.support.accounts import ADA
 from tests.support.clips import make_clip
-from tests.support.console import ORIGIN, Desk
+from tests.support.console import Desk, upload_scope
 
 NAME = "Лекция 3 — графы.mkv"
 GIGABYTES_65 = 65 * 10**9
@@ -165,26 +165,7 @@ def test_who_goes_away_leaves_nothing(desk: Desk, clip: Path) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    headers = {
-        "origin": ORIGIN,
-        "host": "testserver",
-        "cookie": f"leap={desk.login(ADA).token}",
-        "content-length": str(len(content)),
-    }
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/uploads",
-        "raw_path": b"/uploads",
-        "query_string": b"name=x.mkv",
-        "root_path": "",
-        "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
-        "client": ("127.0.0.1", 5000),
-        "server": ("testserver", 80),
-    }
+    scope = upload_scope(desk.login(ADA).token, content_length=str(len(content)))
     app = guarded(Starlette(routes=Routes(desk.console).routes()), desk.console)
     asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 400
