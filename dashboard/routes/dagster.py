@@ -74,7 +74,8 @@ class DagsterRoutes:
         self._policy = policy_beside(console.settings.public_url).encode("latin-1")
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=WAITING_SECONDS),
-            limits=httpx.Limits(max_connections=CONNECTIONS),
+            # Kept open, one could be used just as the webserver closes it, which it does after 5 s.
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=0),
             trust_env=False,
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # on loopback nobody speaks TLS
         )

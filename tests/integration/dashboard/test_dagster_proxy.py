@@ -182,6 +182,13 @@ def test_what_is_sent_and_answered_goes_through(front: Front) -> None:
     assert front.ask("GET", "/dagster/elsewhere").headers["location"] == "/dagster/runs"
 
 
+def test_no_question_is_asked_on_a_connection_that_may_be_closing(front: Front) -> None:
+    for path in ("/dagster/runs", "/dagster/jobs"):
+        assert front.ask("GET", path).is_success
+    first, second = (request.client for request in front.webserver.asked)
+    assert first != second
+
+
 def test_an_answer_comes_piece_by_piece(front: Front) -> None:
     url, headers = f"{front.url}/dagster/slow", front.headers(BOSS)
     with httpx.stream("GET", url, headers=headers, trust_env=False, timeout=20) as answer:
