@@ -3,49 +3,92 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
 
 from leap_pipeline import logs
-from leap_pipeline.commands import (
-    config,
-    credentials,
-    db,
-    deletion,
-    jobs,
-    publish,
-    sources,
-    speech,
-    steer,
-    system,
-    templates,
-    texts,
-    thumbnails,
-    users,
-)
-from leap_pipeline.commands.adopt import adopt
-from leap_pipeline.commands.connect import connect, disconnect
-from leap_pipeline.commands.dagster_commands import app as dagster_app
-from leap_pipeline.commands.demo import demo
-from leap_pipeline.commands.doctor import doctor
-from leap_pipeline.commands.ingest import ingest
-from leap_pipeline.commands.preview import preview
-from leap_pipeline.commands.quotas import plan_app, quota_app
-from leap_pipeline.commands.run import run
-from leap_pipeline.commands.trim import trim
-from leap_pipeline.commands.webhooks import webhooks
 from leap_pipeline.errors import LeapError
+from leap_pipeline.processes import importing
 from leap_pipeline.redaction import redact
-from leap_pipeline.settings import Settings
+
+HELP = "Lecture recordings in; trimmed, transcribed, chaptered, subtitled videos out."
+
+# A command loads what it needs and no more: all of them together take seconds to import.
+COMMANDS = {
+    "demo": "demo:demo",
+    "ingest": "ingest:ingest",
+    "run": "run:run",
+    "cancel": "steer:cancel",
+    "hold": "steer:hold",
+    "release": "steer:release",
+    "skip": "steer:skip",
+    "unskip": "steer:unskip",
+    "delete": "deletion:delete",
+    "restore": "deletion:restore",
+    "preview": "preview:preview",
+    "up": "system:up",
+    "down": "system:down",
+    "status": "system:status",
+    "webhooks": "webhooks:webhooks",
+    "connect": "connect:connect",
+    "disconnect": "connect:disconnect",
+    "adopt": "adopt:adopt",
+    "doctor": "doctor:doctor",
+    "trim": "trim:trim",
+    "transcribe": "speech:transcribe",
+    "topics": "texts:topics",
+    "subtitles": "texts:subtitles",
+    "db": "db:app",
+    "config": "config:app",
+    "source": "sources:app",
+    "templates": "templates:app",
+    "thumbnails": "thumbnails:app",
+    "publish": "publish:app",
+    "user": "users:app",
+    "credentials": "credentials:app",
+    "quota": "quotas:quota_app",
+    "plan": "quotas:plan_app",
+    "retention": "deletion:app",
+    "jobs": "jobs:app",
+    "dagster": "dagster_commands:app",
+}
+
+
+class Leap(TyperGroup):
+    """The group of all commands, each imported when it is asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if self.commands.get(cmd_name) is None and cmd_name in COMMANDS:
+            self.commands[cmd_name] = _imported(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = COMMANDS[name].partition(":")
+    with importing():
+        found = getattr(import_module(f"leap_pipeline.commands.{module}"), attribute)
+    parent = typer.Typer(add_completion=False)
+    if isinstance(found, typer.Typer):
+        parent.add_typer(found, name=name)
+        return typer.main.get_group(parent).commands[name]
+    parent.command(name)(found)
+    return typer.main.get_command(parent)
+
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Lecture recordings in; trimmed, transcribed, chaptered, subtitled videos out.",
+    cls=Leap,
+    help=HELP,
 )
 
 
@@ -56,60 +99,10 @@ def leap(
         bool, typer.Option("--debug", help="Show a traceback with every error.")
     ] = False,
 ) -> None:
-    """Lecture recordings in; trimmed, transcribed, chaptered, subtitled videos out."""
     _debug["on"] = debug
 
 
 _debug = {"on": False}
-
-COMMANDS: tuple[Callable[..., None], ...] = (
-    demo,
-    ingest,
-    run,
-    steer.cancel,
-    steer.hold,
-    steer.release,
-    steer.skip,
-    steer.unskip,
-    deletion.delete,
-    deletion.restore,
-    preview,
-    system.up,
-    system.down,
-    system.status,
-    webhooks,
-    connect,
-    disconnect,
-    adopt,
-    doctor,
-    trim,
-    speech.transcribe,
-    texts.topics,
-    texts.subtitles,
-)
-for command in COMMANDS:
-    app.command()(command)
-app.add_typer(db.app, name="db", help="The application's database.")
-app.add_typer(config.app, name="config", help="The configuration of recordings.")
-app.add_typer(sources.app, name="source", help="Where recordings come from.")
-app.add_typer(templates.app, name="templates", help="Templates, and the recordings that they take.")
-app.add_typer(
-    thumbnails.app, name="thumbnails", help="Pictures that templates and presets can name."
-)
-app.add_typer(
-    publish.app, name="publish", help="Publish recordings, and look after what is published."
-)
-app.add_typer(users.app, name="user", help="User accounts.")
-app.add_typer(
-    credentials.app,
-    name="credentials",
-    help="Accounts at the platforms, and the keys they are under.",
-)
-app.add_typer(quota_app, name="quota", help="What users may use, and what they used.")
-app.add_typer(plan_app, name="plan", help="The plans, and who has which.")
-app.add_typer(deletion.app, name="retention", help="What expires and goes for good.")
-app.add_typer(jobs.app, name="jobs", help="Automations: what is scheduled, and how it went.")
-app.add_typer(dagster_app, name="dagster", help="What Dagster keeps of LEAP.")
 
 
 def main() -> None:
@@ -141,7 +134,7 @@ def _usage(usage: typer.TyperException) -> str:
 def _setting(error: ValidationError) -> str:
     """Says which environment variable cannot be read; other data that does not fit is a bug."""
     first = error.errors(include_url=False)[0]
-    if error.title != Settings.__name__:
+    if error.title != "Settings":
         return f"Unexpected {error.title} that does not fit: {first['msg']} (--debug shows where)"
     name = "_".join(["LEAP", *map(str, first["loc"])]).upper()
     return f"{name} cannot be {first['input']!r} ({first['msg']}): set it anew, or unset it."

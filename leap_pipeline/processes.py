@@ -1,4 +1,5 @@
-"""Other processes, looked at by their id: is it alive, what is it, when did it begin.
+"""Other processes, looked at by their id: is it alive, what is it, when did it begin; and the start
+of this one.
 
 An id alone proves nothing: it is used again after its process ended. So a process is known by its
 id together with the moment it began or the command it runs. On Linux /proc answers, elsewhere
@@ -8,14 +9,30 @@ id together with the moment it began or the command it runs. On Linux /proc answ
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROC = Path("/proc")
 PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """A process that starts: what it imports stays, and to look for garbage among it takes a fifth
+    of the time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def exists(pid: int) -> bool:

@@ -8,7 +8,7 @@ from leap_pipeline.commands.context import open_platform, say
 from leap_pipeline.commands.dagster_home import register_partitions
 from leap_pipeline.services.retention import live_partitions
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="What Dagster keeps of LEAP.")
 
 
 @app.callback()

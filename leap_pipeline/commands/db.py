@@ -17,7 +17,7 @@ from leap_pipeline.db.urls import DatabaseUrls, connect, plain, resolve, where
 from leap_pipeline.errors import UserActionError
 from leap_pipeline.settings import load_settings
 
-app = typer.Typer(help="The application's database and its schema.", no_args_is_help=True)
+app = typer.Typer(help="The application's database.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]

@@ -17,7 +17,7 @@ from leap_pipeline.errors import LeapError
 from leap_pipeline.services import deletion, retention
 from leap_pipeline.services.subscriptions import expire_subscriptions
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="What expires and goes for good.")
 
 Recording = Annotated[str, typer.Argument(help="Number (142) or partition (000001-142).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

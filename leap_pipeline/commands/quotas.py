@@ -25,8 +25,8 @@ from leap_pipeline.services.subscriptions import (
 )
 from leap_pipeline.services.users import find_user
 
-quota_app = typer.Typer(no_args_is_help=True)
-plan_app = typer.Typer(no_args_is_help=True)
+quota_app = typer.Typer(no_args_is_help=True, help="What users may use, and what they used.")
+plan_app = typer.Typer(no_args_is_help=True, help="The plans, and who has which.")
 
 User = Annotated[str, typer.Argument(help="E-mail address.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-
 import psycopg
 from sqlalchemy.engine import URL
 
-from leap_pipeline.db import migrate
+import leap_pipeline.db.metadata  # noqa: F401 - models name each other
 from leap_pipeline.db.databases import opened
 from leap_pipeline.db.engine import APPLICATION_ROLE, SYSTEM_ROLE
 from leap_pipeline.db.roles import taking_right
 from leap_pipeline.db.urls import DatabaseUrls, resolve
-from leap_pipeline.settings import Settings
+from leap_pipeline.settings import CHECKOUT, Settings
 
 ROLES_GRANTED = """
     SELECT count(*) FROM pg_roles AS role, pg_roles AS login
     WHERE role.rolname = ANY(%s) AND login.rolname = %s
       AND pg_has_role(login.oid, role.oid, %s)
 """
-# Alembic keeps what it works on in module variables: one thread of a process at a time.
-ALEMBIC = threading.Lock()
 DATABASE_EXISTS = "SELECT 1 FROM pg_database WHERE datname = %s"
 
 
@@ -34,15 +30,32 @@ def prepare(settings: Settings) -> DatabaseUrls:
     """
     urls = resolve(settings)
     with opened(urls.migration) as connection:
-        complete = _roles_granted(connection, urls.application)
+        complete = _roles_granted(connection, urls.application) and _is_migrated(connection)
         dagster_exists = _is_beside(connection, urls)
     if not dagster_exists:
         with opened(urls.dagster):
             pass
-    with ALEMBIC:
-        if not complete or not migrate.is_current(urls):
-            migrate.upgrade(urls)
+    if not complete:
+        # Alembic takes a tenth of a second to import, and there is seldom something to migrate.
+        from leap_pipeline.db import migrate
+
+        migrate.upgrade(urls)
     return urls
+
+
+def newest_migration() -> str:
+    """The revision of the newest migration, which its file's name begins with."""
+    files = (CHECKOUT / "migrations" / "versions").glob("[0-9]*_*.py")
+    return max(file.name.partition("_")[0] for file in files)
+
+
+def _is_migrated(connection: psycopg.Connection) -> bool:
+    try:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except psycopg.errors.UndefinedTable:
+        connection.rollback()
+        return False
+    return found == [(newest_migration(),)]
 
 
 def _roles_granted(connection: psycopg.Connection, application: URL) -> bool:

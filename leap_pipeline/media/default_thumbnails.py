@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from PIL import Image, ImageDraw
 
@@ -15,16 +16,19 @@ LINE = 10
 """Pixels."""
 
 
-def default_thumbnails() -> dict[str, bytes]:
+@cache
+def default_thumbnails() -> Mapping[str, bytes]:
     """The pictures by their names: PNG of 1280×720, no words on them, some kilobytes each."""
     return {name: _drawn(ground, paint) for name, (ground, paint) in PICTURES.items()}
 
 
 def _drawn(ground: str, paint: Callable[[Draw], None]) -> bytes:
-    picture = Image.new("RGB", (WIDTH, HEIGHT), ground)
-    paint(ImageDraw.Draw(picture))
+    picture = Image.new("P", (WIDTH, HEIGHT))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 0, WIDTH, HEIGHT), fill=ground)
+    paint(draw)
     buffer = io.BytesIO()
-    picture.quantize(32).save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

@@ -9,14 +9,16 @@ Exit code 0: it was carried out; 1: something failed.
 import sys
 from datetime import UTC, datetime
 
-from leap_pipeline.commands.dagster_home import PARTITIONS, instance
-from leap_pipeline.db.engine import Database
-from leap_pipeline.db.urls import resolve
-from leap_pipeline.orchestration.definitions import defs
-from leap_pipeline.orchestration.launches import selection_of, tags_of
-from leap_pipeline.processes import die_with_parent
-from leap_pipeline.services.launching import launch_now
-from leap_pipeline.settings import load_settings
+from leap_pipeline.processes import die_with_parent, importing
+
+with importing():
+    from leap_pipeline.commands.dagster_home import PARTITIONS, instance
+    from leap_pipeline.db.engine import Database
+    from leap_pipeline.db.urls import resolve
+    from leap_pipeline.orchestration.definitions import defs
+    from leap_pipeline.orchestration.launches import selection_of, tags_of
+    from leap_pipeline.services.launching import launch_now
+    from leap_pipeline.settings import load_settings
 
 
 def execute(run_id: int) -> bool:

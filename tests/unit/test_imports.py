@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def _within(module: str, prefix: str) -> bool:
     return module == prefix or module.startswith(prefix + ".")
 
 
+@cache
 def _imports(path: Path, *, top_level: bool = False) -> set[str]:
     tree = ast.parse(path.read_text())
     nodes = tree.body if top_level else list(ast.walk(tree))
