@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,18 @@ FOREIGN = ("LEAP_", "DAGSTER_", "PG")
 def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         del os.environ[name]
+    # As many tests run at once as there are cores, and more.
+    os.environ["LEAP_WHISPER_THREADS"] = "1"
+
+
+def pytest_collection() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end: garbage is looked for among what comes after them."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,7 +107,7 @@ def settings(tmp_path: Path, database_url: URL) -> Settings:
 
 @pytest.fixture
 def database(database_url: URL) -> Iterator[Database]:
-    """The same database, opened as run workers open it."""
-    opened = Database(postgres.urls_of(database_url))
+    """The same database, opened as servers open it."""
+    opened = Database(postgres.urls_of(database_url), pooled=True)
     yield opened
     opened.dispose()

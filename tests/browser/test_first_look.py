@@ -21,7 +21,7 @@ from tests.support.postgres import TestServer, urls_of
 
 def people(url: URL, home: Path) -> Settings:
     """Settings of a console on that database, and somebody to log in as."""
-    database = Database(urls_of(url))
+    database = Database(urls_of(url), pooled=True)
     with database.system() as session:
         add_user(session, ADA, "Ada", password=PASSWORD)
     database.dispose()

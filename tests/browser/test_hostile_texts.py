@@ -74,7 +74,7 @@ def town(postgres_server: TestServer, tmp_path_factory: pytest.TempPathFactory) 
             database_url=url.render_as_string(hide_password=False),
         )
         settings.home.mkdir()
-        boss = _furnished(Database(urls_of(url)), settings)
+        boss = _furnished(Database(urls_of(url), pooled=True), settings)
         with served(settings, folder / "log") as address:
             yield Town(address, boss)
 

@@ -56,7 +56,7 @@ def console(
 ) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("console")
     with postgres_server.database() as url:
-        settings, database = settings_of(url, folder / "home"), Database(urls_of(url))
+        settings, database = settings_of(url, folder / "home"), Database(urls_of(url), pooled=True)
         boss = filled(database, settings)
         with served(settings, folder / "log") as address:
             yield Served(address, database, boss)

@@ -114,4 +114,7 @@ def person(
 ) -> Iterator[Person]:
     with look(opened, url, size=size, scheme=scheme) as found:
         found.page.set_default_timeout(PATIENCE * 1000)
-        yield Person(found, pictures)
+        try:
+            yield Person(found, pictures)
+        finally:
+            print(*found.complaints, sep="\n")  # shown where the test fails

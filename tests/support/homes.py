@@ -32,9 +32,9 @@ print(address.port, flush=True)
 
 
 @contextmanager
-def home_settings(*, mode: int = 0o711, parent: Path | None = None) -> Iterator[Settings]:
+def home_settings(*, mode: int = 0o711) -> Iterator[Settings]:
     """Settings of an empty home; its server is stopped and all of it removed at the end."""
-    with temporary_folder(mode, parent) as above:
+    with temporary_folder(mode, in_memory()) as above:
         yield Settings(home=above / "home")
 
 

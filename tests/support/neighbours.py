@@ -84,7 +84,7 @@ def empty_desk(server: TestServer, folder: Path) -> Iterator[Desk]:
     settings = Settings(home=folder / "home", storage_root=folder / "storage")
     settings.home.mkdir()
     with server.database() as url, pytest.MonkeyPatch.context() as patch, cheap_logins(patch):
-        database = Database(urls_of(url))
+        database = Database(urls_of(url), pooled=True)
         yield make_desk(database, settings, patch)
         database.dispose()
 

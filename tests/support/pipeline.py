@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,8 +18,10 @@ import psycopg
 
 from leap_pipeline.db.engine import Database
 from leap_pipeline.db.urls import plain
+from leap_pipeline.services.ingest import ingest_file
 from leap_pipeline.services.summaries import Summary, summarize
 from leap_pipeline.settings import CHECKOUT, Settings, child_environment
+from leap_pipeline.storage.local import LocalStorage
 
 PATIENCE = 90.0
 
@@ -94,6 +97,14 @@ class Pipeline:
         done = self.leap(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def ingest(self, file: Path) -> int:
+        """The recording that `leap ingest` would make of it."""
+        storage = LocalStorage(self.settings.storage)
+        found = ingest_file(
+            self.database, storage, self.settings, file, email="lecturer@example.org"
+        )
+        return found.recording_id
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(plain(self.database.urls.migration), autocommit=True)

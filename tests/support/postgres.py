@@ -21,7 +21,7 @@ from leap_pipeline.db.binaries import Binaries
 from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.urls import DAGSTER_DRIVER, DatabaseUrls, connect, embedded_url, plain
 from leap_pipeline.settings import Settings
-from tests.support.homes import home_settings, in_memory
+from tests.support.homes import home_settings
 
 # Nobody minds if a test's data does not survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -84,7 +84,7 @@ class TestServer:
 @contextmanager
 def server(binaries: Binaries | None = None) -> Iterator[TestServer]:
     """Start a server in a temporary home; stop and remove it whatever happens."""
-    with home_settings(parent=in_memory()) as settings:
+    with home_settings() as settings:
         yield TestServer(settings, EmbeddedServer(settings, binaries=binaries, options=FAST))
 
 

@@ -89,7 +89,7 @@ def test_a_tenant_needs_a_name(database: Database) -> None:
 def test_unpooled_holds_no_connection_between_transactions(
     database: Database, postgres_server: TestServer
 ) -> None:
-    with database.system() as session:
+    with Database(database.urls).system() as session:
         mine = session.scalar(text("SELECT pg_backend_pid()"))
     query = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
     with connect(postgres_server.superuser) as connection:

@@ -28,7 +28,7 @@ def large(postgres_server: TestServer) -> Iterator[Database]:
     with postgres_server.database() as url:
         with connect(url) as connection:
             fill(connection, ROWS)
-        database = Database(urls_of(url))
+        database = Database(urls_of(url), pooled=True)
         yield database
         database.dispose()
 

@@ -122,23 +122,23 @@ def test_no_speech_at_all_is_kept_whole_and_said(leap: Pipeline, tmp_path: Path)
 def test_a_stored_file_that_was_damaged_fails_with_its_reason(
     leap: Pipeline, short_lecture: Path
 ) -> None:
-    found = leap.json("ingest", str(short_lecture), "--user", "lecturer@example.org")
+    number = leap.ingest(short_lecture)
     stored = next(leap.settings.storage.rglob("source.mp4"))
     stored.write_bytes(stored.read_bytes()[:100_000])
-    done = leap.leap("run", str(found["recording_id"]))
+    done = leap.leap("run", str(number))
     assert done.returncode == 1
     assert "DOWNLOAD" in done.stderr
-    assert leap.summary(found["recording_id"]).status == "FAILED"
+    assert leap.summary(number).status == "FAILED"
 
 
 def test_disabled_stages_are_skipped_with_a_reason(leap: Pipeline, short_lecture: Path) -> None:
-    found = leap.json("ingest", str(short_lecture), "--user", "lecturer@example.org")
+    number = leap.ingest(short_lecture)
     with leap.connect() as connection:
         connection.execute(
             "UPDATE recordings SET processing_preferences = "
             """'{"video": {"remove_silence": false}, "transcription": {"enable_topics": false}}'"""
         )
-    summary = leap.json("run", str(found["recording_id"]))
+    summary = leap.json("run", str(number))
     stages = {line["name"]: line for line in summary["stages"]}
     assert summary["status"] == "PROCESSED"
     assert stages["TRIM"]["status"] == stages["EXTRACT_TOPICS"]["status"] == "SKIPPED"

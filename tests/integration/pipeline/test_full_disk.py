@@ -53,8 +53,7 @@ def test_a_run_fails_with_the_reason_and_is_finished_once_there_is_room(
     leap: Pipeline, short_lecture: Path
 ) -> None:
     room = short_lecture.stat().st_size // 1024 + 80
-    found = leap.json("ingest", str(short_lecture), "--user", "lecturer@example.org")
-    number = found["recording_id"]
+    number = leap.ingest(short_lecture)
     stored = next(leap.settings.storage.rglob("source.mp4"))
     aside = leap.settings.home / "source.mp4"
     shutil.copy(stored, aside)

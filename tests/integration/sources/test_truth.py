@@ -18,7 +18,7 @@ from tests.support.zoom.living import MortalDatabase, live_all, lives_settings
 from tests.support.zoom.truth import differences
 
 FIRST = int(os.environ.get("ZOOM_SEED", "0"))
-LIVES = int(os.environ.get("ZOOM_LIVES", "200"))
+LIVES = int(os.environ.get("ZOOM_LIVES", "100"))
 
 
 @pytest.fixture(scope="module")

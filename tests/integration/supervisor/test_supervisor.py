@@ -15,7 +15,7 @@ import pytest
 from leap_pipeline.db.embedded import EmbeddedServer
 from leap_pipeline.db.urls import connect, embedded_url
 from leap_pipeline.errors import UserActionError
-from leap_pipeline.processes import is_alive
+from leap_pipeline.processes import command_line, is_alive
 from leap_pipeline.settings import Settings
 from leap_pipeline.supervisor.parts import Part
 from leap_pipeline.supervisor.status import DAEMON, daemon_alive, read_status
@@ -223,7 +223,6 @@ def guard_of(supervisor: int) -> int:
     """The guard's process id; 0 while there is none."""
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
     for child in map(int, children):
-        command = Path(f"/proc/{child}/cmdline").read_bytes()
-        if b"guard_process" in command and is_alive(child):
+        if any("guard_process" in word for word in command_line(child)) and is_alive(child):
             return child
     return 0
