@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -17,14 +18,22 @@ def say_later(text: str) -> None:
     st.session_state[SAID] = text
 
 
-def say() -> None:
-    """What was put aside to be said."""
-    text = st.session_state.pop(SAID, None)
-    if text:
-        st.toast(plain(text))
-    refused = st.session_state.pop(REFUSED, None)
+@contextmanager
+def saying() -> Iterator[None]:
+    """Says what was put aside above the page that is drawn within.
+
+    It is kept until the page is whole: who clicks on meanwhile ends its rerun, and with that what
+    was on its way to the browser.
+    """
+    said, refused = (st.session_state.get(key) for key in (SAID, REFUSED))
+    if said:
+        st.toast(plain(said))
     if refused:
         st.error(plain(refused))
+    yield
+    for key, text in ((SAID, said), (REFUSED, refused)):
+        if text and st.session_state.get(key) == text:
+            del st.session_state[key]
 
 
 def act(body: Callable[[], object]) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard.live import forget_dialog, guarded, on_page
+from dashboard.messages import saying
 from dashboard.pages import PageSpec, Section, all_pages, page_named
 from dashboard.session import Me, entered
 from dashboard.texts import number, t
@@ -53,7 +54,7 @@ def run_page(name: str) -> None:
         if not page.allows(me):
             msg = "There is no such page."
             raise NotFound(msg)
-        with on_page(name):
+        with on_page(name), saying():
             page.show(me)
 
 

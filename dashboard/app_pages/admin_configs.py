@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard.app_pages.admin_parts import done, system
 from dashboard.live import dialog, guarded
-from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.texts import mark, t
 from dashboard.words import plain
@@ -34,7 +33,6 @@ KINDS = {
 
 
 def show(me: Me) -> None:
-    say()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(t("Base configurations"))
         if st.button(t("New configuration"), type="primary", key="new_config"):

@@ -11,7 +11,6 @@ import streamlit as st
 from dashboard.app_pages.admin_parts import dollars, done, limit_name, system
 from dashboard.app_pages.admin_user_plan import LARGEST, LIMITS, unlimited
 from dashboard.live import dialog, guarded
-from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.texts import number, t, tn
 from dashboard.words import plain
@@ -42,7 +41,6 @@ MONTHS_PAID_A_YEAR = 10
 
 
 def show(me: Me) -> None:
-    say()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(t("Plans"))
         if st.button(t("New plan"), type="primary", key="new_plan"):

@@ -13,7 +13,6 @@ from dashboard.app_pages.admin_user_lists import show_history, show_recordings, 
 from dashboard.app_pages.admin_user_plan import show_plan
 from dashboard.app_pages.admin_users import role_name
 from dashboard.live import guarded
-from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.texts import ago, mark, t, when
 from dashboard.words import plain
@@ -36,7 +35,6 @@ NAMES: dict[Permission, str] = {
 
 
 def show(me: Me) -> None:
-    say()
     if st.button(t("All users"), key="back", type="tertiary"):
         from dashboard.shell import go_to  # the shell knows the pages
 

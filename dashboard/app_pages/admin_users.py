@@ -16,7 +16,6 @@ from dashboard.app_pages.admin_parts import (
     system,
 )
 from dashboard.live import dialog, guarded
-from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.tables import moments
 from dashboard.texts import mark, t
@@ -44,7 +43,6 @@ def show(me: Me) -> None:
     made = st.session_state.pop(OPENED, None)
     if made:
         open_user(made)
-    say()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(t("Users"))
         if st.button(t("New user"), type="primary", key="new_user"):

@@ -11,7 +11,6 @@ from dashboard.app_pages._automation_dialogs import DIALOGS, PAGE, act_buttons
 from dashboard.app_pages._automation_job import show_job, show_new
 from dashboard.app_pages._automation_words import TYPES, schedule_words
 from dashboard.live import live
-from dashboard.messages import say
 from dashboard.owners import Owner, choose_owner, owner_of, visit
 from dashboard.session import Me
 from dashboard.texts import ago, t, tn, when
@@ -28,7 +27,6 @@ SHOWN = "jobs_shown"
 
 def show(me: Me) -> None:
     owner = owner_of(me)
-    say()
     chosen = st.query_params.get("id")
     if chosen == NEW:
         show_new(me, owner)

@@ -17,7 +17,7 @@ from dashboard.app_pages._account_dialogs import (
 )
 from dashboard.app_pages._asks import ask, open_asked
 from dashboard.live import live
-from dashboard.messages import act, say, say_later
+from dashboard.messages import act, say_later
 from dashboard.owners import Owner, choose_owner, owner_of
 from dashboard.session import Me
 from dashboard.texts import ago, mark, t, when
@@ -41,7 +41,6 @@ BADGES: dict[Health, tuple[str, Literal["green", "orange", "red", "gray"]]] = {
 
 def show(me: Me) -> None:
     owner = owner_of(me)
-    say()
     st.title(t("Connections"))
     choose_owner(me, owner, PAGE)
     st.caption(t("Accounts from which recordings come, and to which videos go."))

@@ -10,7 +10,7 @@ from dashboard.addressed import begun, moved, note, tell
 from dashboard.app_pages._my_defaults import show_defaults
 from dashboard.app_pages._my_login import show_login
 from dashboard.app_pages._my_notices import show_notices
-from dashboard.messages import say, say_later
+from dashboard.messages import say_later
 from dashboard.session import Me
 from dashboard.texts import NAMES, mark, t
 from dashboard.words import plain
@@ -25,7 +25,6 @@ LONGEST_DAYS = 36_500
 
 def show(me: Me) -> None:
     st.title(t("My settings"))
-    say()
     moved("my_settings", {"section": "section"})
     if begun("section", PROFILE, str) not in SECTIONS:
         st.session_state["section"] = PROFILE

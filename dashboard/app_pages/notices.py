@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.app_pages._notice_words import kind_name, of_many, why
 from dashboard.live import again, live
-from dashboard.messages import say, say_later
+from dashboard.messages import say_later
 from dashboard.session import Me
 from dashboard.texts import number, t, tn, when, zone
 from dashboard.words import plain
@@ -38,7 +38,6 @@ COLORS: Mapping[NoticeKind, Literal["orange", "red", "green", "gray"]] = {
 
 
 def show(me: Me) -> None:
-    say()
     st.title(t("Notices"))
     st.caption(t("Kept for 30 days. By mail or to a webhook too, if you say so in your settings."))
     _list()

@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboard.app_pages import _preset_editor as editing
 from dashboard.live import live
-from dashboard.messages import say
 from dashboard.owners import Owner, choose_owner, owner_of, visit
 from dashboard.session import Me
 from dashboard.texts import t, when
@@ -21,7 +20,6 @@ REFRESH_SECONDS = 15
 
 
 def show(me: Me) -> None:
-    say()
     owner = owner_of(me)
     if "id" in st.query_params or "new" in st.query_params:
         editing.show(me, owner)

@@ -19,7 +19,6 @@ from dashboard.app_pages._recording_timeline import follow, stamp
 from dashboard.app_pages._recording_topics import show_topics
 from dashboard.app_pages._recordings_filters import place
 from dashboard.chips import COLORS, status_name
-from dashboard.messages import say
 from dashboard.session import Me
 from dashboard.shell import go_to
 from dashboard.texts import clock, t, when
@@ -38,7 +37,6 @@ Part = Callable[[Me, Subject, View], None]
 
 
 def show(me: Me) -> None:
-    say()
     if st.button(t("← Recordings"), type="tertiary", key="back"):
         go_to("recordings", **place())
     try:

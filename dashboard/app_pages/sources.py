@@ -12,7 +12,7 @@ from dashboard.app_pages._asks import ask, open_asked
 from dashboard.app_pages._source_dialogs import DIALOGS, PAGE, TYPES, seen_of
 from dashboard.background import BACKGROUND, BROKEN, Piece
 from dashboard.live import live
-from dashboard.messages import act, say, say_later
+from dashboard.messages import act, say_later
 from dashboard.owners import Owner, choose_owner, owner_of
 from dashboard.session import Me
 from dashboard.texts import ago, number, t, tn, when
@@ -35,7 +35,6 @@ SHOWN = "sources_shown"
 
 def show(me: Me) -> None:
     owner = owner_of(me)
-    say()
     st.title(t("Sources"))
     choose_owner(me, owner, PAGE)
     if st.button(t("Add a source"), key="add_source", type="primary"):

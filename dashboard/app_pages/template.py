@@ -7,7 +7,6 @@ import streamlit as st
 from dashboard.app_pages import _template_dialogs as dialogs
 from dashboard.app_pages._template_editor import editor
 from dashboard.app_pages._template_state import Editing, current
-from dashboard.messages import say
 from dashboard.owners import Owner, owner_of, visit
 from dashboard.session import Me
 from dashboard.texts import ago, t, tn
@@ -18,7 +17,6 @@ ASKED = ("id", "copy", "recording")
 
 
 def show(me: Me) -> None:
-    say()
     owner = owner_of(me)
     asked = {name: st.query_params[name] for name in ASKED if name in st.query_params}
     if st.button(t("All templates"), key="back", type="tertiary"):

@@ -11,7 +11,6 @@ from dashboard.app_pages import _template_dialogs as dialogs
 from dashboard.app_pages._template_preview import LIST
 from dashboard.app_pages._template_verdicts import verdicts
 from dashboard.live import live
-from dashboard.messages import say
 from dashboard.owners import Owner, choose_owner, owner_of, visit
 from dashboard.session import Me
 from dashboard.tables import moments
@@ -29,7 +28,6 @@ COLORS = ["green", "gray", "orange"]
 
 
 def show(me: Me) -> None:
-    say()
     owner = owner_of(me)
     st.title(t("Templates"))
     choose_owner(me, owner, "templates")

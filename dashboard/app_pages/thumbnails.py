@@ -9,7 +9,7 @@ from pathlib import PurePath
 import streamlit as st
 
 from dashboard.live import dialog
-from dashboard.messages import say, say_later
+from dashboard.messages import say_later
 from dashboard.owners import Owner, choose_owner, owner_of
 from dashboard.pictures import small_picture
 from dashboard.session import Me
@@ -33,7 +33,6 @@ TAKEN = ["png", "jpg", "jpeg", "webp"]
 
 
 def show(me: Me) -> None:
-    say()
     owner = owner_of(me)
     st.title(t("Thumbnails"))
     choose_owner(me, owner, "thumbnails")

@@ -93,8 +93,8 @@ def test_while_the_database_restarts_an_open_page_says_so_and_comes_back(
             found.login(ADA)
             server.embedded.stop()
             said = found.page.get_by_text("The database does not answer at the moment").first
-            expect(said).to_be_visible(timeout=30_000)
+            expect(said).to_be_visible()
             server.embedded.ensure_running()
-            expect(said).not_to_be_visible(timeout=30_000)
+            expect(said).not_to_be_visible()
             expect(found.page.get_by_role("heading", name="Recordings")).to_be_visible()
             expect(found.page.get_by_placeholder("Part of a name")).to_be_visible()

@@ -134,7 +134,7 @@ def test_a_dialog_outlives_the_lists_refresh_and_confirms(ada: Look) -> None:
     page.wait_for_timeout(6000)  # the list draws itself anew each 5 seconds
     dialog.get_by_role("button", name="Delete").click()
     expect(dialog).not_to_be_visible()
-    expect(page.get_by_text("Delete: 2 of 2, 2 changed")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Delete: 2 of 2, 2 changed")).to_be_visible()
     expect(page.get_by_role("radio", name="Bin 2")).to_be_visible()
 
 
@@ -155,7 +155,7 @@ def test_an_upload_shows_how_far_it_is_and_leads_to_its_recording(ada: Look, pla
         " return value > 0 && value < 1; })"
     )
     slow.send("Network.emulateNetworkConditions", {**limits, "uploadThroughput": -1})
-    frame.get_by_role("link").click(timeout=20_000)
+    frame.get_by_role("link").click()
     page.wait_for_url("**/recording?id=*")
     expect(page.get_by_role("heading", name="clip")).to_be_visible()
 

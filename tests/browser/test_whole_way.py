@@ -25,14 +25,12 @@ from tests.support.accounts import PASSWORD
 from tests.support.browsers import PHONE
 from tests.support.campus import Campus, campus, lecture
 from tests.support.clockwork import until
-from tests.support.hands import PATIENCE, Person, person
+from tests.support.hands import Person, person
 
 ADMIN, LECTURER = "admin@example.org", "uma@example.org"
 NAME = "Photosynthesis lecture"
 RENAMED = "Photosynthesis and binary search"
 WEBSERVER = "dagster-webserver"
-USUAL = 5000.0
-"""Milliseconds that Playwright waits for what is expected."""
 START, RUN = 150.0, 240.0
 """Seconds that a start and a run may take where other tests run beside this one."""
 
@@ -57,9 +55,7 @@ def story(chromium: Browser, tmp_path: Path) -> Iterator[Story]:
         person(chromium, found.url, pictures) as admin,
         person(chromium, found.url, pictures) as uma,
     ):
-        expect.set_options(timeout=PATIENCE * 1000)
         yield Story(found, admin, uma, tmp_path)
-        expect.set_options(timeout=USUAL)
         admin.keeps("admin-at-the-end")
         uma.keeps("user-at-the-end")
 

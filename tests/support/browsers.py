@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.accounts import PASSWORD
 from tests.support.oidc import NODE_FOLDER
@@ -26,6 +26,8 @@ CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
 # Without these it looks its maker's hosts up at every start.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
+# Seconds that a page may take on a machine that is busy with other tests.
+PATIENCE = 60.0
 DESKTOP, PHONE = (1280, 800), (390, 844)
 SERIOUS = ("serious", "critical")
 # Streamlit's page looks for its server below its own address before it looks above.
@@ -37,6 +39,7 @@ def browser() -> Iterator[Browser]:
     """Skips where there is no Chromium."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium-headless-shell")
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         try:
@@ -100,6 +103,7 @@ def look(
         locale=locale,
     )
     page = context.new_page()
+    page.set_default_timeout(PATIENCE * 1000)
     found = Look(page, url)
     page.on("console", lambda said: _note(found, said))
     page.on("pageerror", lambda error: found.complaints.append(str(error)))

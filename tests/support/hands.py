@@ -11,9 +11,6 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from tests.support.browsers import DESKTOP, Look, look, picture
 
-PATIENCE = 60.0
-"""Seconds that a page may take on a machine that is busy with other tests."""
-
 
 @dataclass
 class Person:
@@ -75,7 +72,7 @@ class Person:
 
     def sees(self, text: str) -> None:
         found = self.page.get_by_text(text).locator("visible=true")
-        expect(found.first).to_be_visible(timeout=PATIENCE * 1000)
+        expect(found.first).to_be_visible()
 
     def is_told(self, toast: str) -> None:
         """What is said for a moment after a change."""
@@ -113,7 +110,6 @@ def person(
     scheme: str = "light",
 ) -> Iterator[Person]:
     with look(opened, url, size=size, scheme=scheme) as found:
-        found.page.set_default_timeout(PATIENCE * 1000)
         try:
             yield Person(found, pictures)
         finally:
