@@ -7,6 +7,7 @@
     │   ├── InputError          a file or an argument that cannot be used
     │   │   └── NotFound        what was named is not there, or belongs to another tenant
     │   ├── StaleChange         somebody else changed it meanwhile
+    │   ├── NotAllowed          the person lacks the permission, or is no admin
     │   ├── LoginRefused        no such user and password, or the account is switched off
     │   ├── SessionEnded        whoever was logged in must log in again
     │   ├── AlreadyRunning      the recording is being worked on by somebody else
@@ -70,6 +71,10 @@ class AlreadyRunning(UserActionError):
 
 class Undecryptable(UserActionError):
     """A stored secret opens with none of the keys, or holds no document."""
+
+
+class NotAllowed(UserActionError):
+    """The person lacks the permission, or is no admin."""
 
 
 class LoginRefused(UserActionError):

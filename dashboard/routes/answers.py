@@ -19,14 +19,13 @@ from dashboard.pages_html import page
 from dashboard.routes.forms import Refused
 from dashboard.routes.login import origin_of
 from dashboard.texts import mark, preferred
-from leap_pipeline.domain.permissions import Permission, require
 from leap_pipeline.errors import (
     DataError,
     InputError,
     LeapError,
+    NotAllowed,
     NotFound,
     TransientError,
-    UserActionError,
 )
 from leap_pipeline.services.audit import Actor
 from leap_pipeline.services.sessions import SignedIn
@@ -71,14 +70,6 @@ def scope_of(console: Console, who: SignedIn) -> Iterator[Session]:
         yield session
 
 
-def allow(who: SignedIn, permission: Permission) -> None:
-    """Raises `Refused` where the person lacks the permission."""
-    try:
-        require(who.rights, permission)
-    except UserActionError as error:
-        raise Refused(403, str(error)) from error
-
-
 @asynccontextmanager
 async def in_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     """A context manager that works on the disk, begun and ended off the event loop."""
@@ -119,6 +110,8 @@ async def answered(request: Request, act: Callable[[], Awaitable[Response]]) -> 
 def _status(error: LeapError) -> int:
     if isinstance(error, NotFound):
         return 404
+    if isinstance(error, NotAllowed):
+        return 403
     return 400 if isinstance(error, InputError) else 409
 
 

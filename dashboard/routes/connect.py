@@ -24,7 +24,7 @@ from dashboard.routes.login import origin_of
 from dashboard.routes.oauth import OAuthRoutes
 from dashboard.texts import mark, preferred
 from leap_pipeline.domain.permissions import Permission, require
-from leap_pipeline.errors import LeapError, NotFound, TransientError, UserActionError
+from leap_pipeline.errors import LeapError, NotAllowed, NotFound, TransientError, UserActionError
 from leap_pipeline.services.audit import Actor
 from leap_pipeline.services.credentials import Credentials
 from leap_pipeline.services.oauth_connect import Connections, Visitor
@@ -183,4 +183,4 @@ def _status(error: LeapError) -> int:
         return 404
     if isinstance(error, TransientError):
         return 503
-    return 400
+    return 403 if isinstance(error, NotAllowed) else 400

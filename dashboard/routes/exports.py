@@ -20,11 +20,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dashboard.console import Console
-from dashboard.routes.answers import actor_of, allow, answered, number_in, scope_of, who_of
+from dashboard.routes.answers import actor_of, answered, number_in, scope_of, who_of
 from dashboard.routes.media import subtitles_answer
 from dashboard.routes.stored_files import disposition, file_answer, text_answer
 from leap_pipeline.db.repositories.recordings import RecordingFilter
-from leap_pipeline.domain.permissions import Permission
+from leap_pipeline.domain.permissions import Permission, require
 from leap_pipeline.domain.states import RecordingStatus
 from leap_pipeline.errors import InputError, NotFound
 from leap_pipeline.services.exports import (
@@ -70,7 +70,7 @@ class ExportRoutes:
     async def _list(self, request: Request) -> Response:
         async def act() -> Response:
             who, form = who_of(request), request.path_params["form"]
-            allow(who, Permission.EXPORT_DATA)
+            require(who.rights, Permission.EXPORT_DATA)
             if form not in FORMS:
                 msg = f"Recordings are exported as {' or '.join(FORMS)}, not as {form:.20}."
                 raise NotFound(msg)
@@ -102,7 +102,7 @@ class ExportRoutes:
     async def _file(self, request: Request) -> Response:
         async def act() -> Response:
             who, name = who_of(request), request.path_params["name"]
-            allow(who, Permission.EXPORT_DATA)
+            require(who.rights, Permission.EXPORT_DATA)
             if name not in FILES:
                 msg = f"There is no file {name:.50}: choose one of {', '.join(FILES)}."
                 raise NotFound(msg)

@@ -22,7 +22,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard.routes.forms import Refused, read_body
-from leap_pipeline.errors import InputError, LeapError, MustWaitError, TransientError
+from leap_pipeline.errors import InputError, LeapError, MustWaitError, NotAllowed, TransientError
 from leap_pipeline.oauth.pages import Page, fragment_page, page
 from leap_pipeline.oauth.platform import Returned
 from leap_pipeline.oauth.returned import fields_of, returned_from, returned_of
@@ -176,6 +176,8 @@ def _number(text: str | None) -> int | None:
 
 
 def _status(error: LeapError) -> int:
+    if isinstance(error, NotAllowed):
+        return 403
     return 503 if isinstance(error, TransientError | MustWaitError) else 400
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from leap_pipeline.errors import UserActionError
+from leap_pipeline.errors import NotAllowed
 
 
 class Permission(StrEnum):
@@ -73,15 +73,15 @@ def why_not(rights: Rights, permission: Permission) -> str | None:
 
 
 def require(rights: Rights, permission: Permission) -> None:
-    """Raise UserActionError where the person lacks the permission."""
+    """Raise NotAllowed where the person lacks the permission."""
     if not rights.may(permission):
         doing = CAPABILITIES[permission]
         msg = f"You may not {doing} ({permission} is off): ask an admin to allow it."
-        raise UserActionError(msg)
+        raise NotAllowed(msg)
 
 
 def require_admin(rights: Rights) -> None:
-    """Raise UserActionError where the person is no admin."""
+    """Raise NotAllowed where the person is no admin."""
     if not rights.is_admin:
         msg = "Only an admin may do this: ask one."
-        raise UserActionError(msg)
+        raise NotAllowed(msg)

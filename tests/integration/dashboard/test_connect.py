@@ -94,11 +94,11 @@ def test_it_needs_a_login_and_the_permission(desk: Desk) -> None:
     assert desk.client().post("/oauth/youtube/start").status_code == 401
     client = desk.client(ADA)
     page = client.get("/connect/youtube")
-    assert (page.status_code, "You may not manage credentials" in page.text) == (400, True)
+    assert (page.status_code, "You may not manage credentials" in page.text) == (403, True)
     begun = client.post("/oauth/youtube/start")
-    assert (begun.status_code, "You may not manage credentials" in begun.text) == (400, True)
+    assert (begun.status_code, "You may not manage credentials" in begun.text) == (403, True)
     pasted = client.post("/oauth/vk/token", data={"token": "vk1.a.token"})
-    assert pasted.status_code == 400
+    assert pasted.status_code == 403
 
 
 def test_another_site_begins_nothing(desk: Desk) -> None:
