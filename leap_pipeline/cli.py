@@ -15,8 +15,6 @@ from leap_pipeline.errors import LeapError
 from leap_pipeline.processes import importing
 from leap_pipeline.redaction import redact
 
-HELP = "Lecture recordings in; trimmed, transcribed, chaptered, subtitled videos out."
-
 # A command loads what it needs and no more: all of them together take seconds to import.
 COMMANDS = {
     "demo": "demo:demo",
@@ -78,9 +76,9 @@ def _imported(name: str) -> Any:
     parent = typer.Typer(add_completion=False)
     if isinstance(found, typer.Typer):
         parent.add_typer(found, name=name)
-        return typer.main.get_group(parent).commands[name]
-    parent.command(name)(found)
-    return typer.main.get_command(parent)
+    else:
+        parent.command(name)(found)
+    return typer.main.get_group(parent).commands[name]
 
 
 app = typer.Typer(
@@ -88,7 +86,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     cls=Leap,
-    help=HELP,
+    help="Lecture recordings in; trimmed, transcribed, chaptered, subtitled videos out.",
 )
 
 

@@ -16,17 +16,10 @@ from starlette.responses import JSONResponse, Response
 from dashboard.console import Console
 from dashboard.gate import WHO
 from dashboard.pages_html import page
-from dashboard.routes.forms import Refused
+from dashboard.routes.forms import Refused, status_of
 from dashboard.routes.login import origin_of
 from dashboard.texts import mark, preferred
-from leap_pipeline.errors import (
-    DataError,
-    InputError,
-    LeapError,
-    NotAllowed,
-    NotFound,
-    TransientError,
-)
+from leap_pipeline.errors import DataError, LeapError, NotFound, TransientError
 from leap_pipeline.services.audit import Actor
 from leap_pipeline.services.sessions import SignedIn
 
@@ -104,15 +97,7 @@ async def answered(request: Request, act: Callable[[], Awaitable[Response]]) -> 
         logger.exception("A request met bad data")
         return _refusal(request, 500, str(error))
     except LeapError as error:
-        return _refusal(request, _status(error), str(error))
-
-
-def _status(error: LeapError) -> int:
-    if isinstance(error, NotFound):
-        return 404
-    if isinstance(error, NotAllowed):
-        return 403
-    return 400 if isinstance(error, InputError) else 409
+        return _refusal(request, status_of(error), str(error))
 
 
 def _refusal(request: Request, status: int, sentence: str) -> Response:

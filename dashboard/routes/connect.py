@@ -20,12 +20,12 @@ from starlette.routing import Route
 from dashboard.console import Console
 from dashboard.gate import WHO
 from dashboard.pages_html import page
-from dashboard.routes.login import origin_of
+from dashboard.routes.answers import actor_of, language_of
+from dashboard.routes.forms import status_of
 from dashboard.routes.oauth import OAuthRoutes
-from dashboard.texts import mark, preferred
+from dashboard.texts import mark
 from leap_pipeline.domain.permissions import Permission, require
-from leap_pipeline.errors import LeapError, NotAllowed, NotFound, TransientError, UserActionError
-from leap_pipeline.services.audit import Actor
+from leap_pipeline.errors import InputError, LeapError, NotFound
 from leap_pipeline.services.credentials import Credentials
 from leap_pipeline.services.oauth_connect import Connections, Visitor
 from leap_pipeline.services.oauth_platforms import Login, OAuthPlatforms
@@ -98,12 +98,12 @@ class ConnectRoutes:
 
     async def _ask(self, request: Request) -> Response:
         who: SignedIn = request.scope[WHO]
-        language = who.language or preferred(request.headers.get("accept-language", ""))
+        language = language_of(request)
         try:
             asked = await run_in_threadpool(self._asked, request, who)
         except LeapError as error:
             said = {"title": mark("This did not work"), "sentence": str(error), "reload": None}
-            return page("message.html", _status(error), language=language, **said)
+            return page("message.html", status_of(error), language=language, **said)
         title, sentence = WORDS[asked.login]
         response = page(
             "connect.html",
@@ -130,7 +130,7 @@ class ConnectRoutes:
             view, stored = store.view(number), store.stored(number)
         if view.platform != login.platform:
             msg = f"{view.title} is no account of {login.platform}: choose it in the list."
-            raise UserActionError(msg)
+            raise InputError(msg)
         # An account may bring an app of its own, by which it is renewed.
         own = getattr(stored, "client_secret", None) is not None
         return _Asked(login, number, view.title, has_app or own)
@@ -141,9 +141,7 @@ def visitor_of(request: Request) -> Visitor | None:
     who: SignedIn | None = request.scope.get(WHO)
     if who is None:
         return None
-    origin = origin_of(request)
-    actor = Actor(who.user_id, who.email, origin.ip_address, origin.user_agent)
-    return Visitor(who.user_id, who.rights, who.family_id, actor)
+    return Visitor(who.user_id, who.rights, who.family_id, actor_of(request))
 
 
 def form_policy(login: Login, settings: Settings) -> str:
@@ -176,11 +174,3 @@ def _login(text: str) -> Login:
     except ValueError:
         msg = f"Nobody logs in there: use one of {', '.join(Login)}."
         raise NotFound(msg) from None
-
-
-def _status(error: LeapError) -> int:
-    if isinstance(error, NotFound):
-        return 404
-    if isinstance(error, TransientError):
-        return 503
-    return 403 if isinstance(error, NotAllowed) else 400

@@ -1,4 +1,4 @@
-"""A form that a small page of ours sends."""
+"""A form that a small page of ours sends, and the status of a refusal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from dashboard.texts import mark
+from leap_pipeline.errors import (
+    DataError,
+    InputError,
+    LeapError,
+    MustWaitError,
+    NotAllowed,
+    NotFound,
+    TransientError,
+)
 
 FORM = "application/x-www-form-urlencoded"
 LARGEST_FORM = 16 * 1024
@@ -22,6 +31,19 @@ class Refused(Exception):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+def status_of(error: LeapError) -> int:
+    """The HTTP status that tells what kind of error it is (RFC 9110, section 15)."""
+    if isinstance(error, NotFound):
+        return 404
+    if isinstance(error, NotAllowed):
+        return 403
+    if isinstance(error, TransientError | MustWaitError):
+        return 503
+    if isinstance(error, DataError):
+        return 500
+    return 400 if isinstance(error, InputError) else 409
 
 
 async def read_form(request: Request) -> dict[str, str]:

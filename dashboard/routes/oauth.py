@@ -21,8 +21,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dashboard.routes.forms import Refused, read_body
-from leap_pipeline.errors import InputError, LeapError, MustWaitError, NotAllowed, TransientError
+from dashboard.routes.forms import Refused, read_body, status_of
+from leap_pipeline.errors import InputError, LeapError
 from leap_pipeline.oauth.pages import Page, fragment_page, page
 from leap_pipeline.oauth.platform import Returned
 from leap_pipeline.oauth.returned import fields_of, returned_from, returned_of
@@ -129,7 +129,7 @@ class OAuthRoutes:
             return Response(status_code=400)  # nobody reads it
         except LeapError as error:
             logger.info("An account was not connected: %s", error)
-            return self._page(_status(error), "Not connected", str(error))
+            return self._page(status_of(error), "Not connected", str(error))
 
     def _page(self, status: int, title: str, sentence: str) -> Response:
         return _response(status, page(title, sentence, self._home))
@@ -173,12 +173,6 @@ def _number(text: str | None) -> int | None:
         msg = "The account to connect again is named by its number: choose it in the list."
         raise InputError(msg)
     return int(text)
-
-
-def _status(error: LeapError) -> int:
-    if isinstance(error, NotAllowed):
-        return 403
-    return 503 if isinstance(error, TransientError | MustWaitError) else 400
 
 
 def _origin(url: str) -> str:

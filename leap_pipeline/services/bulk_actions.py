@@ -275,15 +275,12 @@ def _effect(database: Database, given: Given, kind: BulkKind, part: Sequence[int
         raise
     except UserActionError as error:
         done.refused = dict.fromkeys(part, str(error))
-    except DBAPIError as error:
-        if interrupted(error, database.urls.application) is not None:
-            raise
-        logger.exception("A bulk action met an error of the database")
-        done.refused = dict.fromkeys(part, OWN_ERROR)
     except DataError as error:
         logger.exception("A bulk action met bad data")
         done.refused = dict.fromkeys(part, str(error))
-    except Exception:
+    except Exception as error:  # a bug over one recording: told, and the others go on
+        if isinstance(error, DBAPIError) and interrupted(error, database.urls.application):
+            raise
         logger.exception("A bulk action met an error")
         done.refused = dict.fromkeys(part, OWN_ERROR)
     return done

@@ -89,7 +89,7 @@ def test_another_browser_and_nobody_are_refused(site: Site) -> None:
     nobody = site.browser(None).get(begun())
     assert (nobody.status_code, "Nobody is logged in here" in nobody.text) == (401, True)
     other = site.browser("bob's").get(begun())
-    assert (other.status_code, "in another browser session" in other.text) == (400, True)
+    assert (other.status_code, "in another browser session" in other.text) == (409, True)
     assert site.browser(None).post("/oauth/zoom/start", headers=FORM).status_code == 401
 
 
@@ -99,7 +99,7 @@ def test_what_a_platform_says_is_shown_as_text(site: Site) -> None:
     assert state is not None
     error = "%3Cscript%3Ealert(1)%3C/script%3E"
     page = site.browser().get(f"/oauth/youtube/callback?state={state[1]}&error={error}")
-    assert page.status_code == 400
+    assert page.status_code == 409
     assert "&lt;script&gt;alert(1)" in page.text
     assert "<script>" not in page.text
 
@@ -131,7 +131,7 @@ def test_another_site_begins_nothing(site: Site, headers: dict[str, str], status
         ("POST", "/oauth/zoom/start", "&".join(f"a{n}=1" for n in range(50)), 400),
         ("POST", "/oauth/zoom/start", "a=" + "b" * 20_000, 413),
         ("GET", "/oauth/zoom/callback?state=a&state=b", "", 400),
-        ("GET", "/oauth/zoom/callback", "", 400),
+        ("GET", "/oauth/zoom/callback", "", 409),
         ("POST", "/oauth/vk/token", "token=", 400),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_page_that_only_its_own_script_runs_on_brings_vks_token(site: Site) ->
     assert sent.status_code == 200
     assert TOKEN not in sent.text
     replayed = browser.post("/oauth/vk-implicit/callback", data={"answer": answer}, headers=FORM)
-    assert replayed.status_code == 400
+    assert replayed.status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_the_button_leads_to_the_platform_and_nowhere_else(desk: Desk) -> None:
     assert gone.status_code == 303
     assert gone.headers["location"].startswith("https://accounts.google.com/o/oauth2/v2/auth?")
     back = client.get("/oauth/youtube/callback?state=stolen&code=code")
-    assert (back.status_code, "used already" in back.text) == (400, True)
+    assert (back.status_code, "used already" in back.text) == (409, True)
     assert 'href="/connections"' in back.text
 
 
